@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0
+# Verbs only; each is a program in harness/ that can be run by itself.
+
+ARCH ?= x86_64
+ARCHS ?= x86_64
+CPUS ?= 4
+DURATION ?= 10
+O ?= build
+export BUILD := $(abspath $(O))
+export BASE V ARCHS CPUS DURATION
+
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help run check tree refresh config build boot series apply lint bench clean distclean
+.PHONY: arch packages base
+
+help:
+	@echo 'make VERB [VARIABLE=value]...'
+	@echo
+	@echo '  run        a packet worker under load, isolated and not: what it gains'
+	@echo '  check      every test; ends in "N passed, N failed, N skipped"'
+	@echo '  bench      what the feature costs, counted in instructions'
+	@echo
+	@echo '  tree       compose build/tree: the base with the series on top'
+	@echo '  refresh    carry edits made in build/tree back into this repository'
+	@echo '  config     make the kernel configuration, each asked line verified'
+	@echo '  build      build the kernel (build/obj/ARCH)'
+	@echo '  boot       a root shell in the guest, with an isolation CPU;'
+	@echo '             RUN=program ARGS="..." runs a program of yours instead'
+	@echo '             and returns its exit status'
+	@echo '  series     write the mails to build/series, and prove them'
+	@echo '  apply      put the series on a 7.3 tree of yours: TREE=path'
+	@echo '  lint       style of the scripts, the diffs and the whole files'
+	@echo '  clean      remove objects, guests and logs; keep base and build/tree'
+	@echo '  distclean  remove build/, edits in build/tree included'
+	@echo
+	@echo '  ARCH=x86_64     the architecture of config, build, boot, run, bench'
+	@echo '  ARCHS="..."     the architectures of check'
+	@echo '  CPUS=4          vCPUs; the last is the isolation CPU'
+	@echo '  DURATION=10     seconds that run isolates its worker for'
+	@echo '  BASE=path       a v7.3.x tree or tarball instead of the Debian package'
+	@echo '  V=1             show commands;  O=dir  another folder than build/'
+	@echo '  THREAD=mode     TCG threads, single or multi; chosen by QEMU version'
+
+arch:
+	@test -f harness/arch/$(ARCH).conf || { \
+		echo "ARCH=$(ARCH) is not known here: one of" \
+			$(patsubst harness/arch/%.conf,%,$(wildcard harness/arch/*.conf)) >&2; exit 1; }
+
+packages:
+	@harness/packages
+
+base: packages
+	@harness/fetch-base
+
+tree: base
+	@harness/compose
+
+refresh: base
+	@harness/refresh
+
+config: arch tree
+	@harness/build --config $(ARCH)
+
+build: arch tree
+	@harness/build $(ARCH)
+
+boot: build
+	@harness/boot --cpus $(CPUS) $(ARCH) $(if $(RUN),-- $(RUN) $(ARGS))
+
+run: build
+	@harness/run-demo $(ARCH)
+
+bench: arch tree
+	@harness/bench $(ARCH)
+
+check:
+	@harness/packages check
+	@harness/fetch-base
+	@harness/check
+
+series: tree
+	@harness/series-export
+
+apply: base
+	@harness/apply '$(TREE)'
+
+lint: base
+	@harness/packages check
+	@harness/lint
+
+clean:
+	rm -rf $(BUILD)/obj $(BUILD)/guest $(BUILD)/logs $(BUILD)/series
+
+distclean:
+	rm -rf $(BUILD)

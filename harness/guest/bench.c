@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Count what three things cost, in instructions: under QEMU's -icount the
+ * TSC counts those of the guest.
+ *
+ * usage: bench CPU
+ *
+ * Prints name=instructions for getppid(), an anonymous page fault and a
+ * context switch, the least of several rounds, on the CPU given.
+ */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#define ROUNDS		7
+#define CALLS		20000
+#define PAGES		2000
+#define SWITCHES	2000
+
+static uint64_t getppids(void)
+{
+	uint64_t start = __rdtsc();
+
+	for (int i = 0; i < CALLS; i++)
+		syscall(SYS_getppid);
+	return __rdtsc() - start;
+}
+
+static uint64_t faults(void)
+{
+	size_t size = PAGES * 4096UL;
+	volatile char *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t start;
+
+	if (p == MAP_FAILED)
+		exit(1);
+	madvise((void *)p, size, MADV_NOHUGEPAGE);
+	start = __rdtsc();
+	for (size_t i = 0; i < size; i += 4096)
+		p[i] = 1;
+	start = __rdtsc() - start;
+	munmap((void *)p, size);
+	return start;
+}
+
+/* Two processes on one CPU hand each other a byte: two switches a turn. */
+static uint64_t switches(void)
+{
+	int to[2], back[2];
+	uint64_t start;
+	char c = 0;
+	pid_t pid;
+
+	if (pipe(to) || pipe(back))
+		exit(1);
+	pid = fork();
+	if (!pid) {
+		close(to[1]);
+		while (read(to[0], &c, 1) == 1)
+			if (write(back[1], &c, 1) != 1)
+				break;
+		_exit(0);
+	}
+	close(to[0]);
+	start = __rdtsc();
+	for (int i = 0; i < SWITCHES / 2; i++)
+		if (write(to[1], &c, 1) != 1 || read(back[0], &c, 1) != 1)
+			exit(1);
+	start = __rdtsc() - start;
+	close(to[1]);
+	close(back[0]);
+	close(back[1]);
+	waitpid(pid, NULL, 0);
+	return start;
+}
+
+static void least(const char *name, uint64_t (*f)(void), int n)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t took = f();
+
+		if (took < best)
+			best = took;
+	}
+	printf("%s=%.2f\n", name, (double)best / n);
+}
+
+int main(int argc, char **argv)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(argc > 1 ? atoi(argv[1]) : 0, &set);
+	if (sched_setaffinity(0, sizeof(set), &set)) {
+		perror("bench: sched_setaffinity");
+		return 1;
+	}
+	least("getppid", getppids, CALLS);
+	least("fault", faults, PAGES);
+	least("switch", switches, SWITCHES);
+	return 0;
+}

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Per-architecture settings and kernel variants, shared by the tools."""
+
+import os
+import shlex
+
+HARNESS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.dirname(HARNESS)
+BUILD = os.path.abspath(os.environ.get("BUILD") or os.path.join(ROOT, "build"))
+LOGS = os.path.join(BUILD, "logs")
+
+# name: (tree in build, fragments after common and the architecture's)
+VARIANTS = {
+    "": ("tree", ["isolation"]),
+    "debug": ("tree", ["isolation", "debug"]),
+    "off": ("tree", []),
+    "base": ("base", []),
+}
+
+
+def known():
+    """Architectures the harness has a file for."""
+    return sorted(n[:-5] for n in os.listdir(os.path.join(HARNESS, "arch"))
+                  if n.endswith(".conf"))
+
+
+def load(arch):
+    """Settings of an architecture as a dict; SystemExit if unknown."""
+    if arch not in known():
+        raise SystemExit(f"ARCH={arch} is not known here: one of {', '.join(known())}")
+    conf = {}
+    with open(os.path.join(HARNESS, "arch", arch + ".conf"), encoding="utf-8") as f:
+        for line in f:
+            if line.strip() and not line.startswith("#"):
+                name, _, value = line.partition("=")
+                conf[name] = shlex.split(value)[0]
+    return conf
+
+
+def split(name):
+    """'x86_64-debug' -> ('x86_64', 'debug')."""
+    arch, _, variant = name.partition("-")
+    load(arch)
+    if variant not in VARIANTS:
+        raise SystemExit(f"{name}: no such variant, one of "
+                         f"{', '.join(v or '(none)' for v in VARIANTS)}")
+    return arch, variant
+
+
+def obj(name):
+    """Object folder of a kernel."""
+    return os.path.join(BUILD, "obj", name)
+
+
+def image(name):
+    """The bootable image of a kernel."""
+    return os.path.join(obj(name), load(split(name)[0])["IMAGE"])

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Task isolation: a thread gets a CPU of its own, and is told when the kernel
+ * takes it away. See Documentation/userspace-api/task_isolation.rst for the
+ * contract with user space.
+ *
+ * Porting an architecture
+ * -----------------------
+ *
+ * Requirements: HAVE_CONTEXT_TRACKING_USER, so that every entry from user mode
+ * passes __ct_user_exit(), and a clock event device with
+ * set_state_oneshot_stopped(). With GENERIC_ENTRY and HAVE_GENERIC_TIF_BITS
+ * nothing else is needed, "select HAVE_ARCH_TASK_ISOLATION" does it. Losses are
+ * noticed, and delivered, by common code; what the architecture may add is the
+ * annotation which turns "unknown" into a cause:
+ *
+ *   task_isolation_vector()	interrupt entry, before the handler runs
+ *   task_isolation_fault()	page fault from user mode
+ *   task_isolation_trap()	any other exception from user mode
+ *   task_isolation_machine_check()
+ *
+ * Device interrupts, the clock event, function calls, reschedule, irq_work and
+ * NMI are annotated by common code. They only count once the architecture has
+ * called task_isolation_vector(), which knows the interrupted registers.
+ *
+ * An architecture with a 32-bit ABI defines __NR_task_isolation_prctl_32,
+ * __NR_task_isolation_exit_32 and __NR_task_isolation_exit_group_32 in
+ * asm/unistd.h.
+ *
+ * An architecture which does its own exit to user mode has to call
+ * task_isolation_start() as the very last thing that may still change the
+ * registers, with interrupts disabled, when TIF_TASK_ISOLATION is set; and
+ * task_isolation_syscall() after the ptrace stop at system call entry, before
+ * seccomp. TIF_TASK_ISOLATION must bring the thread into the slow path, but
+ * must not keep it in the work loop.
+ */
+#ifndef _LINUX_ISOLATION_H
+#define _LINUX_ISOLATION_H
+
+#include <linux/isolation_types.h>
+#include <linux/jump_label.h>
+#include <linux/percpu-defs.h>
+#include <linux/sched.h>
+#include <linux/thread_info.h>
+
+#include <asm/ptrace.h>
+
+struct irq_desc;
+
+#ifdef CONFIG_TASK_ISOLATION
+
+DECLARE_STATIC_KEY_FALSE(task_isolation_key);
+DECLARE_PER_CPU(bool, task_isolation_on);
+
+long task_isolation_prctl(unsigned long flags);
+void task_isolation_start(struct pt_regs *regs);
+bool __task_isolation_syscall(struct pt_regs *regs);
+void __task_isolation_user_exit(void);
+void __task_isolation_nmi(void);
+void __task_isolation_deliver(struct pt_regs *regs);
+void __task_isolation_signal(int sig);
+void __task_isolation_entry_note(enum task_isolation_cause cause,
+				 unsigned long nr, const void *who);
+void __task_isolation_close(void);
+void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who);
+void __task_isolation_irq(struct irq_desc *desc);
+void __task_isolation_stop(void);
+void __task_isolation_kick(int cpu, enum task_isolation_cause cause);
+void task_isolation_fork(struct task_struct *p);
+void task_isolation_update_cpus(void);
+bool task_isolation_cpu(int cpu);
+
+/* Pure parts, visible for the KUnit tests */
+int task_isolation_parse(unsigned long flags, int *sig);
+int task_isolation_describe(const struct task_isolation *iso, char *buf, size_t size);
+
+/* True when the current entry of this thread is, or may become, a loss. */
+static __always_inline bool task_isolation_marked(void)
+{
+	return static_branch_unlikely(&task_isolation_key) &&
+	       unlikely(current->isolation.state == TASK_ISOLATION_MARKED);
+}
+
+/**
+ * task_isolation_user_exit - Notice that an isolated CPU entered the kernel
+ *
+ * The one place of detection. Marks the thread, and makes it deliver the loss
+ * on the way back to user mode, unless somebody finds the entry allowed.
+ *
+ * Invoked from __ct_user_exit(), on CPUs with context tracking active, as the
+ * first thing once RCU is watching. Interrupts are disabled.
+ */
+static __always_inline void task_isolation_user_exit(void)
+{
+	if (unlikely(__this_cpu_read(task_isolation_on)))
+		__task_isolation_user_exit();
+}
+
+/**
+ * task_isolation_nmi - Notice that an NMI hit an isolated CPU
+ * @regs:	Interrupted registers
+ *
+ * NMIs do not pass __ct_user_exit() and return without looking at any exit
+ * work. Note the NMI and raise an interrupt, whose entry is then the loss.
+ *
+ * Invoked from irqentry_nmi_enter(), inside an instrumentable section.
+ */
+static __always_inline void task_isolation_nmi(struct pt_regs *regs)
+{
+	if (static_branch_unlikely(&task_isolation_key) &&
+	    unlikely(__this_cpu_read(task_isolation_on)) && user_mode(regs))
+		__task_isolation_nmi();
+}
+
+/**
+ * task_isolation_syscall - Decide on a system call of an isolated thread
+ * @regs:	Registers of the thread
+ *
+ * Invoked with SYSCALL_WORK_TASK_ISOLATION set, after the ptrace entry stop,
+ * which may change the number, and before seccomp, which may act on it.
+ * Interrupts are enabled.
+ *
+ * Return: %true if the call is to be executed. %false if not: the return value
+ * is set so that it restarts once the thread has been told.
+ */
+static inline bool task_isolation_syscall(struct pt_regs *regs)
+{
+	return current->isolation.state != TASK_ISOLATION_MARKED ||
+	       __task_isolation_syscall(regs);
+}
+
+/**
+ * task_isolation_deliver - Tell the thread about a loss
+ * @regs:	Registers of the thread, NULL in an io_uring worker
+ *
+ * Invoked from resume_user_mode_work() with interrupts enabled. May sleep.
+ */
+static inline void task_isolation_deliver(struct pt_regs *regs)
+{
+	if (task_isolation_marked())
+		__task_isolation_deliver(regs);
+}
+
+/**
+ * task_isolation_signal - End isolation because of a signal
+ * @sig:	Signal number
+ *
+ * Invoked from get_signal() when a handler is about to run, before the signal
+ * frame is written, and when the thread is about to die. A pending request
+ * fails with EAGAIN, as its registers are about to become the handler's.
+ * sighand->siglock may be held.
+ */
+static inline void task_isolation_signal(int sig)
+{
+	if (unlikely(current->isolation.state != TASK_ISOLATION_OFF))
+		__task_isolation_signal(sig);
+}
+
+/**
+ * task_isolation_stop - The thread is about to stop, to be traced or frozen
+ *
+ * Refines the cause, a reschedule interrupt says little. Invoked from
+ * get_signal(). sighand->siglock may be held.
+ */
+static inline void task_isolation_stop(void)
+{
+	if (task_isolation_marked())
+		__task_isolation_stop();
+}
+
+/**
+ * task_isolation_fault - Annotate a page fault
+ * @regs:	Registers at the fault
+ * @address:	Faulting address
+ *
+ * Invoked from the architecture's page fault handler, with interrupts
+ * disabled or enabled.
+ */
+static __always_inline void task_isolation_fault(struct pt_regs *regs, unsigned long address)
+{
+	if (task_isolation_marked() && user_mode(regs))
+		__task_isolation_entry_note(TASK_ISOLATION_FAULT, address, NULL);
+}
+
+/**
+ * task_isolation_trap - Annotate an exception other than a page fault
+ * @regs:	Registers at the exception
+ * @name:	Name of the exception, a string literal
+ *
+ * Invoked from the architecture's exception handlers.
+ */
+static __always_inline void task_isolation_trap(struct pt_regs *regs, const char *name)
+{
+	if (task_isolation_marked() && user_mode(regs))
+		__task_isolation_entry_note(TASK_ISOLATION_TRAP, 0, name);
+}
+
+/**
+ * task_isolation_machine_check - Annotate a machine check
+ *
+ * Invoked from the architecture's machine check handler for user mode.
+ */
+static __always_inline void task_isolation_machine_check(void)
+{
+	if (task_isolation_marked())
+		__task_isolation_entry_note(TASK_ISOLATION_MCE, 0, NULL);
+}
+
+/**
+ * task_isolation_bad_syscall - Annotate a system call that failed to enter
+ * @nr:		System call number
+ *
+ * Invoked where an architecture fails a system call before the entry work.
+ */
+static __always_inline void task_isolation_bad_syscall(long nr)
+{
+	if (task_isolation_marked())
+		__task_isolation_entry_note(TASK_ISOLATION_SYSCALL, nr, NULL);
+}
+
+/**
+ * task_isolation_vector - Annotate an interrupt
+ * @regs:	Interrupted registers
+ * @nr:		Vector or other number, 0 if @name says it all
+ * @name:	Name of the vector, a string literal
+ *
+ * Opens the window in which handlers may add what they know. An interrupt
+ * which hit the kernel closes it: whatever comes then is not the reason why
+ * the thread was disturbed.
+ *
+ * Invoked from the architecture's interrupt entry, with interrupts disabled.
+ */
+static __always_inline void task_isolation_vector(struct pt_regs *regs, unsigned long nr,
+						  const char *name)
+{
+	if (!task_isolation_marked())
+		return;
+	if (user_mode(regs))
+		__task_isolation_entry_note(TASK_ISOLATION_VECTOR, nr, name);
+	else
+		__task_isolation_close();
+}
+
+/**
+ * task_isolation_irq - Annotate a device interrupt
+ * @desc:	Descriptor of the interrupt
+ *
+ * Invoked from generic_handle_irq_desc() in hard interrupt context.
+ */
+static __always_inline void task_isolation_irq(struct irq_desc *desc)
+{
+	if (task_isolation_marked())
+		__task_isolation_irq(desc);
+}
+
+/**
+ * task_isolation_timer - Annotate an interrupt of the local clock event device
+ *
+ * Invoked from hrtimer_interrupt() in hard interrupt context.
+ */
+static __always_inline void task_isolation_timer(void)
+{
+	if (task_isolation_marked())
+		__task_isolation_irq_note(TASK_ISOLATION_TIMER, NULL);
+}
+
+/**
+ * task_isolation_ipi_func - Annotate a function call from another CPU
+ * @func:	Function that is called
+ *
+ * Invoked from csd_do_func() in hard interrupt context.
+ */
+static __always_inline void task_isolation_ipi_func(const void *func)
+{
+	if (task_isolation_marked())
+		__task_isolation_irq_note(TASK_ISOLATION_IPI_FUNC, func);
+}
+
+/**
+ * task_isolation_irq_work - Annotate an irq_work
+ * @func:	Callback of the irq_work
+ *
+ * Invoked from irq_work_single() in hard interrupt context.
+ */
+static __always_inline void task_isolation_irq_work(const void *func)
+{
+	if (task_isolation_marked())
+		__task_isolation_irq_note(TASK_ISOLATION_IRQ_WORK, func);
+}
+
+/**
+ * task_isolation_resched - Annotate a reschedule interrupt
+ *
+ * Invoked from the architecture's reschedule interrupt.
+ */
+static __always_inline void task_isolation_resched(void)
+{
+	if (task_isolation_marked())
+		__task_isolation_irq_note(TASK_ISOLATION_RESCHED, NULL);
+}
+
+/**
+ * task_isolation_kick - Make an isolated CPU find out that it can't stay so
+ * @cpu:	CPU to interrupt
+ * @cause:	What the thread there is to be told
+ *
+ * For those who make the conditions of isolation false without entering the
+ * CPU otherwise. Does nothing if nobody is isolated there. The caller has to
+ * make its change visible first, see task_isolation_start().
+ */
+static inline void task_isolation_kick(int cpu, enum task_isolation_cause cause)
+{
+	if (static_branch_unlikely(&task_isolation_key))
+		__task_isolation_kick(cpu, cause);
+}
+
+/**
+ * task_isolation_affinity - The affinity of a thread has changed
+ * @p:		The thread
+ * @running:	It is on its CPU right now
+ *
+ * A running thread is isolated only where it can't go elsewhere.
+ *
+ * Invoked from do_set_cpus_allowed() with the runqueue of @p locked.
+ */
+static inline void task_isolation_affinity(struct task_struct *p, bool running)
+{
+	if (static_branch_unlikely(&task_isolation_key) && running &&
+	    (p->nr_cpus_allowed != 1 || !cpumask_test_cpu(task_cpu(p), &p->cpus_mask)))
+		__task_isolation_kick(task_cpu(p), TASK_ISOLATION_AFFINITY);
+}
+
+#else /* CONFIG_TASK_ISOLATION */
+
+static inline long task_isolation_prctl(unsigned long flags) { return -EINVAL; }
+static inline void task_isolation_start(struct pt_regs *regs) { }
+static __always_inline void task_isolation_user_exit(void) { }
+static __always_inline void task_isolation_nmi(struct pt_regs *regs) { }
+static inline bool task_isolation_syscall(struct pt_regs *regs) { return true; }
+static inline void task_isolation_deliver(struct pt_regs *regs) { }
+static inline void task_isolation_signal(int sig) { }
+static inline void task_isolation_stop(void) { }
+static __always_inline void task_isolation_fault(struct pt_regs *regs, unsigned long address) { }
+static __always_inline void task_isolation_trap(struct pt_regs *regs, const char *name) { }
+static __always_inline void task_isolation_machine_check(void) { }
+static __always_inline void task_isolation_bad_syscall(long nr) { }
+static __always_inline void task_isolation_vector(struct pt_regs *regs, unsigned long nr,
+						  const char *name) { }
+static __always_inline void task_isolation_irq(struct irq_desc *desc) { }
+static __always_inline void task_isolation_timer(void) { }
+static __always_inline void task_isolation_ipi_func(const void *func) { }
+static __always_inline void task_isolation_irq_work(const void *func) { }
+static __always_inline void task_isolation_resched(void) { }
+static inline void task_isolation_kick(int cpu, enum task_isolation_cause cause) { }
+static inline void task_isolation_affinity(struct task_struct *p, bool running) { }
+static inline void task_isolation_fork(struct task_struct *p) { }
+static inline void task_isolation_update_cpus(void) { }
+static inline bool task_isolation_cpu(int cpu) { return false; }
+
+#endif /* !CONFIG_TASK_ISOLATION */
+
+#endif /* _LINUX_ISOLATION_H */

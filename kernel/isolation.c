@@ -1,0 +1,636 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Task isolation
+ *
+ * A thread asks with prctl(PR_TASK_ISOLATION) to be left alone on its CPU. If
+ * that succeeds, every later entry into the kernel on that CPU is either one
+ * the thread asked for, or it is a loss, and the thread is told by a signal.
+ *
+ * Detection is in one place, __ct_user_exit(), which every entry from user mode
+ * passes on a nohz_full CPU. It tests one per-CPU flag, task_isolation_on, and
+ * moves the fact to the thread, which may be told much later and elsewhere:
+ *
+ *   user mode		task_isolation_on = 1, state ISOLATED
+ *   entry		task_isolation_on = 0, state MARKED, TIF_NOTIFY_RESUME
+ *   handlers		annotate the cause: the first one that knows wins
+ *   syscall entry	allowed call: state OFF. Any other is not executed.
+ *   signals		a handler or death: state OFF, nothing more to tell
+ *   exit work		still MARKED: state OFF, then log and signal
+ *
+ * The way in is the last check in the exit path of the prctl() itself, see
+ * task_isolation_start().
+ */
+
+#define pr_fmt(fmt) fmt
+
+#include <linux/compat.h>
+#include <linux/cpumask.h>
+#include <linux/init.h>
+#include <linux/irq.h>
+#include <linux/irq_work.h>
+#include <linux/irqdesc.h>
+#include <linux/irqdomain.h>
+#include <linux/isolation.h>
+#include <linux/kallsyms.h>
+#include <linux/kernel.h>
+#include <linux/prctl.h>
+#include <linux/ratelimit.h>
+#include <linux/sched.h>
+#include <linux/sched/deadline.h>
+#include <linux/sched/debug.h>
+#include <linux/sched/isolation.h>
+#include <linux/sched/nohz.h>
+#include <linux/sched/signal.h>
+#include <linux/smp.h>
+#include <linux/swap.h>
+#include <linux/tick.h>
+#include <linux/vmstat.h>
+
+#include <asm/syscall.h>
+#include <asm/unistd.h>
+
+#include <trace/events/ipi.h>
+
+/* How long prctl() waits for work on this CPU that goes away by itself */
+#define TASK_ISOLATION_WAIT_MS	100
+
+/* On for good if there is a CPU to isolate. Everybody else pays a NOP. */
+DEFINE_STATIC_KEY_FALSE(task_isolation_key);
+
+/*
+ * The thread on this CPU is isolated. Written by this CPU only, with
+ * interrupts disabled. Set in task_isolation_start(), tested and cleared at the
+ * next entry from user mode. Other CPUs look at it in task_isolation_kick().
+ */
+DEFINE_PER_CPU(bool, task_isolation_on);
+
+/* An NMI hit the isolated thread, and its interrupt is on the way. */
+static DEFINE_PER_CPU(bool, task_isolation_nmi_hit);
+
+/* Why task_isolation_kick() interrupts this CPU. Last writer wins. */
+static DEFINE_PER_CPU(u8, task_isolation_kick_cause);
+
+static bool task_isolation_debug __ro_after_init;
+
+static int __init task_isolation_debug_setup(char *str)
+{
+	task_isolation_debug = true;
+	return 1;
+}
+__setup("task_isolation_debug", task_isolation_debug_setup);
+
+static int __init task_isolation_init(void)
+{
+	if (tick_nohz_full_enabled())
+		static_branch_enable(&task_isolation_key);
+	return 0;
+}
+core_initcall(task_isolation_init);
+
+/**
+ * task_isolation_cpu - Is this an isolation CPU?
+ * @cpu:	CPU number
+ *
+ * An isolation CPU is in the nohz_full set and outside of the scheduler
+ * domains, by isolcpus= or by a cpuset isolated partition. The latter may
+ * change at run time.
+ *
+ * Context: RCU read side (any flavour), or what keeps cpusets from changing.
+ * Return: %true if a thread can be isolated on @cpu
+ */
+bool task_isolation_cpu(int cpu)
+{
+	return tick_nohz_full_cpu(cpu) && !housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN);
+}
+
+/**
+ * task_isolation_parse - Check the argument of prctl(PR_TASK_ISOLATION)
+ * @flags:	The argument
+ * @sig:	Set to the signal of a loss
+ *
+ * The signals of job control are refused: SIGSTOP can't be handled, and a
+ * queued SIGTSTP, SIGTTIN or SIGTTOU vanishes with the next SIGCONT and the
+ * other way round. The thread would not be told.
+ *
+ * Return: 0, or -EINVAL for unknown bits and impossible signals
+ */
+int task_isolation_parse(unsigned long flags, int *sig)
+{
+	if (flags & ~(PR_TASK_ISOLATION_ENABLE | PR_TASK_ISOLATION_SET_SIG(0x7fUL)))
+		return -EINVAL;
+
+	*sig = PR_TASK_ISOLATION_GET_SIG(flags) ?: SIGKILL;
+	if (*sig > _NSIG || sig_kernel_stop(*sig) || *sig == SIGCONT)
+		return -EINVAL;
+
+	return 0;
+}
+
+/**
+ * task_isolation_describe - Say in words what happened
+ * @iso:	State of the thread, with the cause noted
+ * @buf:	Where to write to
+ * @size:	Size of @buf
+ *
+ * Return: number of characters, as of scnprintf()
+ */
+int task_isolation_describe(const struct task_isolation *iso, char *buf, size_t size)
+{
+	switch (iso->cause) {
+	case TASK_ISOLATION_SYSCALL:
+		return scnprintf(buf, size, "syscall %ld", (long)iso->nr);
+	case TASK_ISOLATION_FAULT:
+		return scnprintf(buf, size, "page fault at 0x%lx", iso->nr);
+	case TASK_ISOLATION_TRAP:
+		return scnprintf(buf, size, "trap (%s)", (const char *)iso->who);
+	case TASK_ISOLATION_VECTOR:
+		if (!iso->who)
+			return scnprintf(buf, size, "vector 0x%lx", iso->nr);
+		return scnprintf(buf, size, "vector (%s)", (const char *)iso->who);
+	case TASK_ISOLATION_IRQ:
+		return scnprintf(buf, size, "irq %lu (%s hwirq %lu)", iso->nr,
+				 iso->domain, iso->hwirq);
+	case TASK_ISOLATION_TIMER:
+		return scnprintf(buf, size, "local timer interrupt");
+	case TASK_ISOLATION_IPI_FUNC:
+		return scnprintf(buf, size, "IPI function (%ps)", iso->who);
+	case TASK_ISOLATION_RESCHED:
+		return scnprintf(buf, size, "reschedule IPI");
+	case TASK_ISOLATION_IRQ_WORK:
+		return scnprintf(buf, size, "irq_work (%ps)", iso->who);
+	case TASK_ISOLATION_NMI:
+		return scnprintf(buf, size, "NMI");
+	case TASK_ISOLATION_MCE:
+		return scnprintf(buf, size, "machine check");
+	case TASK_ISOLATION_SIGNAL:
+		return scnprintf(buf, size, "signal %lu", iso->nr);
+	case TASK_ISOLATION_STOP:
+		return scnprintf(buf, size, "stop");
+	case TASK_ISOLATION_AFFINITY:
+		return scnprintf(buf, size, "affinity change");
+	default:
+		return scnprintf(buf, size, "unknown");
+	}
+}
+
+static void task_isolation_off(struct task_isolation *iso)
+{
+	iso->state = TASK_ISOLATION_OFF;
+	clear_syscall_work(TASK_ISOLATION);
+	clear_thread_flag(TIF_TASK_ISOLATION);
+}
+
+/* The conditions that waiting does not change. Interrupts are disabled. */
+static bool task_isolation_possible(void)
+{
+	/* Deadline tasks are throttled by the tick, even if alone. */
+	return current->nr_cpus_allowed == 1 && !dl_task(current) &&
+	       task_isolation_cpu(smp_processor_id());
+}
+
+/*
+ * Look for everything on this CPU that would interrupt it later. Called with
+ * interrupts disabled, so it only looks, and does what takes raw locks at most:
+ * this has to work on PREEMPT_RT. It may stop the tick, which is harmless if
+ * it fails after that.
+ *
+ * Returns 0, -EINVAL if trying again is no use, or -EAGAIN.
+ */
+static int task_isolation_try(void)
+{
+	int err;
+
+	lockdep_assert_irqs_disabled();
+
+	if (!task_isolation_possible())
+		return -EINVAL;
+
+	if (need_resched() || !sched_isolation_quiesce())
+		return -EAGAIN;
+
+	quiet_vmstat_fold();
+	if (!vmstat_idle() || !lru_cpu_idle())
+		return -EAGAIN;
+
+	err = try_stop_full_tick();
+	if (err)
+		return err;
+
+	/* All of the above may trace, and a reader of the trace be woken up. */
+	return irq_work_raised() ? -EAGAIN : 0;
+}
+
+/*
+ * Get rid of what would interrupt this CPU later. Nothing here reaches out to
+ * another CPU: somebody may be isolated there.
+ */
+static void task_isolation_quiesce(void)
+{
+	/* vmstat_update() would run here to fold counters. */
+	quiet_vmstat_sync();
+	/* lru_add_drain_all() would queue work here for each filled batch. */
+	lru_cpu_quiesce();
+}
+
+/*
+ * Kernel threads with work to finish and timers about to fire get their time,
+ * really: yielding would not help the ones below a SCHED_FIFO thread. A signal
+ * ends the wait, as its handler voids the request anyway.
+ */
+static int task_isolation_wait(void)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(TASK_ISOLATION_WAIT_MS);
+	int err;
+
+	for (;;) {
+		/* Before touching a CPU that the thread has no claim to */
+		scoped_guard (irq) {
+			if (!task_isolation_possible())
+				return -EINVAL;
+		}
+		task_isolation_quiesce();
+
+		local_irq_disable();
+		err = task_isolation_try();
+		local_irq_enable();
+
+		if (err != -EAGAIN || signal_pending(current) || time_after(jiffies, end))
+			return err;
+
+		schedule_timeout_interruptible(1);
+	}
+}
+
+/**
+ * task_isolation_prctl - prctl(PR_TASK_ISOLATION)
+ * @flags:	PR_TASK_ISOLATION_ENABLE and PR_TASK_ISOLATION_SET_SIG(), or 0
+ *
+ * An isolated thread which gets here has been let off by
+ * task_isolation_syscall(), so there is nothing to turn off.
+ *
+ * The verdict is that of task_isolation_start() on the way out, for which this
+ * only prepares, as thoroughly as it can.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, -EINVAL, or -EAGAIN
+ */
+long task_isolation_prctl(unsigned long flags)
+{
+	struct task_isolation *iso = &current->isolation;
+	int sig, err;
+
+	err = task_isolation_parse(flags, &sig);
+	if (err)
+		return err;
+
+	if (!(flags & PR_TASK_ISOLATION_ENABLE))
+		return 0;
+
+	err = task_isolation_wait();
+	if (err)
+		return err;
+
+	iso->sig = sig;
+	iso->state = TASK_ISOLATION_REQUESTED;
+	set_syscall_work(TASK_ISOLATION);
+	set_thread_flag(TIF_TASK_ISOLATION);
+	return 0;
+}
+
+/**
+ * task_isolation_start - The last check before an isolated thread enters user mode
+ * @regs:	Registers of the thread, those of its own prctl()
+ *
+ * Everything may have changed since task_isolation_prctl() looked, so look
+ * again. Nothing that follows on the way out may trace to a local reader,
+ * print, wake up or queue anything on this CPU.
+ *
+ * The conditions can change under an isolated CPU. Who does that has to make
+ * it enter the kernel, and so the flag is published before the conditions are
+ * looked at::
+ *
+ *   task_isolation_start()		affinity, housekeeping_update()
+ *
+ *   task_isolation_on = true		change the mask
+ *   smp_mb()				smp_mb(), synchronize_rcu()
+ *   look at the masks			task_isolation_kick(): task_isolation_on?
+ *
+ * One of the two sees what the other one did.
+ *
+ * Context: Last in the exit work of a system call, interrupts disabled.
+ */
+void task_isolation_start(struct pt_regs *regs)
+{
+	struct task_isolation *iso = &current->isolation;
+	int err;
+
+	lockdep_assert_irqs_disabled();
+	clear_thread_flag(TIF_TASK_ISOLATION);
+
+	if (iso->state != TASK_ISOLATION_REQUESTED)
+		return;
+
+	this_cpu_write(task_isolation_nmi_hit, false);
+	this_cpu_write(task_isolation_kick_cause, TASK_ISOLATION_UNKNOWN);
+	this_cpu_write(task_isolation_on, true);
+	/* Pairs with the barrier in __task_isolation_kick(), see above. */
+	smp_mb();
+
+	err = task_isolation_try();
+	if (err) {
+		this_cpu_write(task_isolation_on, false);
+		task_isolation_off(iso);
+		syscall_set_return_value(current, regs, err, 0);
+		return;
+	}
+
+	iso->state = TASK_ISOLATION_ISOLATED;
+}
+
+/* Out of line part of task_isolation_user_exit(). No locks, no tracing. */
+void __task_isolation_user_exit(void)
+{
+	struct task_isolation *iso = &current->isolation;
+	bool nmi = __this_cpu_read(task_isolation_nmi_hit);
+
+	__this_cpu_write(task_isolation_on, false);
+
+	iso->cpu = smp_processor_id();
+	iso->cause = nmi ? TASK_ISOLATION_NMI : TASK_ISOLATION_UNKNOWN;
+	iso->closed = nmi;
+	iso->nr = 0;
+	iso->hwirq = 0;
+	iso->who = NULL;
+	iso->state = TASK_ISOLATION_MARKED;
+	set_thread_flag(TIF_NOTIFY_RESUME);
+}
+
+static void task_isolation_nmi_func(struct irq_work *work)
+{
+}
+
+static DEFINE_PER_CPU(struct irq_work, task_isolation_nmi_work) =
+	IRQ_WORK_INIT_HARD(task_isolation_nmi_func);
+
+/* Out of line part of task_isolation_nmi(). NMI context. */
+void __task_isolation_nmi(void)
+{
+	this_cpu_write(task_isolation_nmi_hit, true);
+	irq_work_queue(this_cpu_ptr(&task_isolation_nmi_work));
+}
+
+/*
+ * Annotations. "The first one that knows": an entry note names the kind, what
+ * comes after can only say more about the same interrupt. A reschedule
+ * interrupt is the exception, as it only says that there is more to come.
+ */
+void __task_isolation_entry_note(enum task_isolation_cause cause, unsigned long nr,
+				 const void *who)
+{
+	struct task_isolation *iso = &current->isolation;
+
+	if (iso->cause != TASK_ISOLATION_UNKNOWN || iso->closed)
+		return;
+
+	iso->nr = nr;
+	iso->who = who;
+	iso->cause = cause;
+}
+
+/* The rest of this entry is interrupted by something else. */
+void __task_isolation_close(void)
+{
+	current->isolation.closed = true;
+}
+
+/*
+ * True while the handlers of the interrupt that marked this thread run. What
+ * interrupts a softirq, or the rest of the entry, has closed the window in
+ * task_isolation_vector(), so only softirqs which run things directly are left
+ * to be told apart.
+ */
+static bool task_isolation_irq_open(const struct task_isolation *iso)
+{
+	return iso->cause == TASK_ISOLATION_VECTOR && !iso->closed &&
+	       in_hardirq() && !in_serving_softirq();
+}
+
+void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who)
+{
+	struct task_isolation *iso = &current->isolation;
+
+	if (!task_isolation_irq_open(iso))
+		return;
+
+	if (cause == TASK_ISOLATION_RESCHED && this_cpu_read(task_isolation_kick_cause))
+		cause = this_cpu_xchg(task_isolation_kick_cause, TASK_ISOLATION_UNKNOWN);
+
+	iso->who = who;
+	iso->cause = cause;
+}
+
+void __task_isolation_irq(struct irq_desc *desc)
+{
+	struct task_isolation *iso = &current->isolation;
+	struct irq_domain *domain = desc->irq_data.domain;
+
+	if (!task_isolation_irq_open(iso))
+		return;
+
+	iso->nr = desc->irq_data.irq;
+	iso->hwirq = desc->irq_data.hwirq;
+	strscpy(iso->domain, domain && domain->name ? domain->name : "none");
+	iso->cause = TASK_ISOLATION_IRQ;
+}
+
+void __task_isolation_stop(void)
+{
+	struct task_isolation *iso = &current->isolation;
+
+	if (iso->cause == TASK_ISOLATION_UNKNOWN || iso->cause == TASK_ISOLATION_RESCHED)
+		iso->cause = TASK_ISOLATION_STOP;
+}
+
+#ifdef CONFIG_COMPAT
+static bool task_isolation_compat_allowed(long nr, unsigned long arg0)
+{
+	return nr == __NR_task_isolation_exit_32 ||
+	       nr == __NR_task_isolation_exit_group_32 ||
+	       (nr == __NR_task_isolation_prctl_32 && (u32)arg0 == PR_TASK_ISOLATION);
+}
+#endif
+
+/*
+ * The numbers of the ABI that was used, not of the one that the program was
+ * built for. What is not recognised is not allowed. prctl() takes an int.
+ */
+static bool task_isolation_allowed(struct pt_regs *regs, long nr)
+{
+	unsigned long args[6];
+
+	syscall_get_arguments(current, regs, args);
+#ifdef CONFIG_COMPAT
+	if (in_compat_syscall())
+		return task_isolation_compat_allowed(nr, args[0]);
+#endif
+	return nr == __NR_exit || nr == __NR_exit_group ||
+	       (nr == __NR_prctl && (int)args[0] == PR_TASK_ISOLATION);
+}
+
+/*
+ * Out of line part of task_isolation_syscall().
+ *
+ * A refused call may get back here without the thread having been in user
+ * mode, where an architecture restarts it inside the kernel. It is still
+ * refused then, until the loss is delivered.
+ *
+ * There is no restarting number -1: it keeps its -ENOSYS.
+ */
+bool __task_isolation_syscall(struct pt_regs *regs)
+{
+	struct task_isolation *iso = &current->isolation;
+	long nr = syscall_get_nr(current, regs);
+
+	if (iso->cause == TASK_ISOLATION_UNKNOWN && task_isolation_allowed(regs, nr)) {
+		task_isolation_off(iso);
+		return true;
+	}
+
+	iso->closed = false;
+	__task_isolation_entry_note(TASK_ISOLATION_SYSCALL, nr, NULL);
+	if (nr != -1)
+		syscall_set_return_value(current, regs, -ERESTARTNOINTR, 0);
+	return false;
+}
+
+static void task_isolation_log(const struct task_isolation *iso)
+{
+	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
+	char cause[KSYM_SYMBOL_LEN + 32];
+
+	if (!task_isolation_debug && !__ratelimit(&rs))
+		return;
+
+	task_isolation_describe(iso, cause, sizeof(cause));
+	pr_warn("%s/%d (cpu %d): task_isolation lost due to %s\n", current->comm,
+		task_pid_nr(current), iso->cpu, cause);
+	if (task_isolation_debug)
+		dump_stack();
+}
+
+/*
+ * Told always means always. force_sig_info() sees to blocked and ignored
+ * signals, whose action becomes the default. Where that does not end the
+ * thread, or the signal could not be queued, the thread dies.
+ */
+static void task_isolation_send(int sig)
+{
+	struct kernel_siginfo info;
+	bool fatal;
+
+	spin_lock_irq(&current->sighand->siglock);
+	fatal = sig == SIGKILL ||
+		(sig_kernel_ignore(sig) &&
+		 (sigismember(&current->blocked, sig) ||
+		  current->sighand->action[sig - 1].sa.sa_handler == SIG_DFL ||
+		  current->sighand->action[sig - 1].sa.sa_handler == SIG_IGN));
+	spin_unlock_irq(&current->sighand->siglock);
+
+	if (!fatal) {
+		clear_siginfo(&info);
+		info.si_signo = sig;
+		info.si_code = SI_KERNEL;
+		fatal = force_sig_info(&info);
+		spin_lock_irq(&current->sighand->siglock);
+		fatal |= !sigismember(&current->pending.signal, sig);
+		spin_unlock_irq(&current->sighand->siglock);
+		if (!fatal)
+			return;
+	}
+	force_exit_sig(SIGKILL);
+}
+
+/*
+ * Out of line part of task_isolation_deliver().
+ *
+ * Signals come first: one with a handler, or a deadly one, tells the thread
+ * by itself. Not every architecture looks at them before it gets here.
+ */
+void __task_isolation_deliver(struct pt_regs *regs)
+{
+	struct task_isolation *iso = &current->isolation;
+
+	if (!regs || WARN_ON_ONCE(current->flags & (PF_KTHREAD | PF_USER_WORKER)))
+		return;
+
+	if (task_sigpending(current)) {
+		set_thread_flag(TIF_NOTIFY_RESUME);
+		return;
+	}
+
+	task_isolation_off(iso);
+	task_isolation_log(iso);
+	task_isolation_send(iso->sig);
+}
+
+/* Out of line part of task_isolation_signal(). May be under siglock. */
+void __task_isolation_signal(int sig)
+{
+	struct task_isolation *iso = &current->isolation;
+
+	if (iso->state == TASK_ISOLATION_REQUESTED)
+		syscall_set_return_value(current, task_pt_regs(current), -EAGAIN, 0);
+
+	iso->cause = TASK_ISOLATION_SIGNAL;
+	iso->nr = sig;
+	task_isolation_off(iso);
+}
+
+/* Out of line part of task_isolation_kick(). */
+void __task_isolation_kick(int cpu, enum task_isolation_cause cause)
+{
+	/* Pairs with the barrier in task_isolation_start(), see there. */
+	smp_mb();
+	if (!READ_ONCE(per_cpu(task_isolation_on, cpu)))
+		return;
+
+	WRITE_ONCE(per_cpu(task_isolation_kick_cause, cpu), cause);
+	/* The interrupt reads the cause in __task_isolation_irq_note(). */
+	smp_wmb();
+	smp_send_reschedule(cpu);
+}
+
+/**
+ * task_isolation_update_cpus - The set of isolation CPUs has changed
+ *
+ * Invoked from housekeeping_update() after a grace period, with what keeps
+ * cpusets from changing. A last check which ran before has set its flag, one
+ * which runs now sees the new set.
+ */
+void task_isolation_update_cpus(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		/* Holds off stop_machine(), and with it the end of the CPU. */
+		guard(preempt)();
+		if (cpu_online(cpu) && !task_isolation_cpu(cpu))
+			task_isolation_kick(cpu, TASK_ISOLATION_AFFINITY);
+	}
+}
+
+/**
+ * task_isolation_fork - Nobody is born isolated
+ * @p:		New thread, not visible yet
+ *
+ * System calls of an isolated thread are refused, but io_uring creates workers
+ * from task work on the way out, when the thread may be marked or about to be
+ * isolated.
+ */
+void task_isolation_fork(struct task_struct *p)
+{
+	memset(&p->isolation, 0, sizeof(p->isolation));
+	clear_task_syscall_work(p, TASK_ISOLATION);
+	clear_tsk_thread_flag(p, TIF_TASK_ISOLATION);
+}

@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Task isolation: ways into the kernel that only x86-64 has.
+ *
+ * Test Summary
+ *
+ *  * iso.int80_*	The gate reads a 32-bit call's number as what it is
+ *  * iso.x32_*		Numbers with the x32 bit
+ *  * iso.vsyscall	The emulated page: told, and executed
+ *  * iso.umip		An instruction that the kernel emulates
+ *  * iso.trap_*	Exceptions that end in a signal: that one, no other
+ *  * iso.nmi		An NMI, if the log may carry a backtrace
+ */
+#include <sys/stat.h>
+
+#include "fixture.h"
+
+#ifdef __x86_64__
+
+#define IA32_EXIT		1
+#define IA32_GETPID		20
+#define IA32_UMASK		60
+#define IA32_GETPPID		64
+#define IA32_PRCTL		172
+#define IA32_EXIT_GROUP		252
+#define X32_BIT			0x40000000L
+
+FIXTURE(iso) {};
+
+FIXTURE_SETUP(iso)
+{
+	iso_setup_cpu(_metadata);
+}
+
+FIXTURE_TEARDOWN(iso)
+{
+	iso_close(_metadata);
+}
+
+static long int80(long nr, long a1, long a2, long a3, long a4, long a5)
+{
+	register long r8 __asm__("r8") = 0;
+	long ret;
+
+	__asm__ __volatile__("int $0x80"
+			     : "=a" (ret), "+r" (r8)
+			     : "a" (nr), "b" (a1), "c" (a2), "d" (a3), "S" (a4),
+			       "D" (a5)
+			     : "memory", "r9", "r10", "r11");
+	return (int)ret;
+}
+
+/* Finds out in a child: without IA32 emulation int80 is a fault. */
+static bool have_int80(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(int80(IA32_GETPID, 0, 0, 0, 0, 0) == getpid() ? 0 : 1);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
+static void act_int80_umask(struct iso_shared *sh)
+{
+	/* 60 is exit for a 64-bit call. */
+	sh->val[1] = int80(IA32_UMASK, 0123, 0, 0, 0, 0);
+	sh->val[2] = int80(IA32_UMASK, 0, 0, 0, 0, 0);
+}
+
+static void hook_umask(int sig)
+{
+	/* Neither the old nor the new mask may have changed yet. */
+	iso_sh->val[0] = umask(0022);
+}
+
+static void prepare_umask(struct iso_shared *sh)
+{
+	umask(0077);
+	iso_hook = hook_umask;
+}
+
+TEST_F_TIMEOUT(iso, int80_umask, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_umask,
+		.act = act_int80_umask,
+	};
+
+	if (!have_int80())
+		SKIP(return, "no int 0x80");
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_expect_loss(_metadata, SIGUSR1, "syscall 60");
+	EXPECT_EQ(0077, iso.sh->val[0]) {
+		TH_LOG("executed before the handler ran");
+	}
+	EXPECT_EQ(0022, iso.sh->val[1]);
+	EXPECT_EQ(0123, iso.sh->val[2]);
+}
+
+static void act_int80_157(struct iso_shared *sh)
+{
+	/* 157 is prctl for a 64-bit call, sched_getscheduler for this one. */
+	sh->val[1] = int80(157, 0, 0, 0, 0, 0);
+}
+
+TEST_F_TIMEOUT(iso, int80_157, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_int80_157 };
+
+	if (!have_int80())
+		SKIP(return, "no int 0x80");
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_expect_loss(_metadata, SIGUSR1, "syscall 157");
+	EXPECT_EQ(0, iso.sh->val[1]);
+}
+
+static void act_int80_157_48(struct iso_shared *sh)
+{
+	/* The arguments of the allowed call in both sets of registers. */
+	__asm__ __volatile__("int $0x80"
+			     : "=a" (sh->val[1])
+			     : "a" (157L), "b" (48L), "c" (0L), "d" (0L),
+			       "S" (0L), "D" (48L)
+			     : "memory", "r8", "r9", "r10", "r11");
+}
+
+TEST_F_TIMEOUT(iso, int80_157_looks_allowed, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_int80_157_48 };
+
+	if (!have_int80())
+		SKIP(return, "no int 0x80");
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_expect_loss(_metadata, SIGUSR1, "syscall 157");
+}
+
+static void act_int80_231(struct iso_shared *sh)
+{
+	/* 231 is exit_group for a 64-bit call, fgetxattr for this one. */
+	sh->val[1] = int80(231, -1, 0, 0, 0, 0);
+}
+
+TEST_F_TIMEOUT(iso, int80_231, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_int80_231 };
+
+	if (!have_int80())
+		SKIP(return, "no int 0x80");
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_expect_loss(_metadata, SIGUSR1, "syscall 231");
+	EXPECT_GT(0, iso.sh->val[1]);
+}
+
+static void act_int80_prctl_off(struct iso_shared *sh)
+{
+	int i;
+
+	sh->val[0] = int80(IA32_PRCTL, PR_TASK_ISOLATION, 0, 0, 0, 0);
+	for (i = 0; i < 10; i++)
+		sh->val[1] += getppid() > 0;
+}
+
+TEST_F_TIMEOUT(iso, int80_prctl_off, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_int80_prctl_off };
+
+	if (!have_int80())
+		SKIP(return, "no int 0x80");
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_expect_silent(_metadata);
+	EXPECT_EQ(0, iso.sh->val[0]);
+	EXPECT_EQ(10, iso.sh->val[1]);
+}
+
+static void act_int80_prctl_on(struct iso_shared *sh)
+{
+	sh->val[0] = int80(IA32_PRCTL, PR_TASK_ISOLATION,
+			   PR_TASK_ISOLATION_ENABLE |
+			   PR_TASK_ISOLATION_SET_SIG(SIGUSR2), 0, 0, 0);
+	sh->val[1] = getppid();
+}
+
+/* Enters through int80 as well; what follows is a loss by its signal. */
+TEST_F_TIMEOUT(iso, int80_prctl_on, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_int80_prctl_on };
+
+	if (!have_int80())
+		SKIP(return, "no int 0x80");
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	if (iso.sh->val[0] == -EAGAIN) {
+		iso_expect_silent(_metadata);
+		SKIP(return, "EAGAIN");
+	}
+	EXPECT_EQ(0, iso.sh->val[0]);
+	iso_expect_loss(_metadata, SIGUSR2, NULL);
+}
+
+static void act_int80_exit(struct iso_shared *sh)
+{
+	int80(IA32_EXIT, 21, 0, 0, 0, 0);
+}
+
+TEST_F_TIMEOUT(iso, int80_exit, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = PR_TASK_ISOLATION_ENABLE, .act = act_int80_exit,
+	};
+
+	if (!have_int80())
+		SKIP(return, "no int 0x80");
+	iso_start(_metadata, &c);
+	EXPECT_EQ(21 << 8, iso_wait_exit());
+	EXPECT_EQ(1, iso.sh->ready);
+	iso_expect_not_logged(_metadata);
+}
+
+static void act_int80_exit_group(struct iso_shared *sh)
+{
+	int80(IA32_EXIT_GROUP, 22, 0, 0, 0, 0);
+}
+
+TEST_F_TIMEOUT(iso, int80_exit_group, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = PR_TASK_ISOLATION_ENABLE, .act = act_int80_exit_group,
+	};
+
+	if (!have_int80())
+		SKIP(return, "no int 0x80");
+	iso_start(_metadata, &c);
+	EXPECT_EQ(22 << 8, iso_wait_exit());
+	EXPECT_EQ(1, iso.sh->ready);
+	iso_expect_not_logged(_metadata);
+}
+
+static void prepare_int80_minus_one(struct iso_shared *sh)
+{
+	sh->val[0] = int80(-1, 0, 0, 0, 0, 0);
+}
+
+static void act_int80_minus_one(struct iso_shared *sh)
+{
+	sh->val[1] = int80(-1, 0, 0, 0, 0, 0);
+}
+
+TEST_F_TIMEOUT(iso, int80_minus_one, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_int80_minus_one,
+		.act = act_int80_minus_one,
+	};
+
+	if (!have_int80())
+		SKIP(return, "no int 0x80");
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_expect_loss(_metadata, SIGUSR1, NULL);
+	EXPECT_EQ(iso.sh->val[0], iso.sh->val[1]);
+	EXPECT_GT(0, iso.sh->val[1]);
+}
+
+static void act_x32_getpid(struct iso_shared *sh)
+{
+	sh->val[1] = syscall(X32_BIT | SYS_getpid);
+}
+
+/* With or without x32 in the kernel: an entry that has to be told. */
+TEST_F_TIMEOUT(iso, x32_getpid, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_x32_getpid };
+
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_expect_loss(_metadata, SIGUSR1, NULL);
+	EXPECT_TRUE(iso.sh->val[1] == -1 || iso.sh->val[1] > 0);
+}
+
+static void act_x32_prctl(struct iso_shared *sh)
+{
+	sh->val[1] = syscall(X32_BIT | SYS_prctl, PR_TASK_ISOLATION, 0, 0, 0, 0);
+	sh->val[2] = LOAD(sh->sig_total);
+	sh->val[3] = getppid();
+}
+
+/*
+ * Where x32 exists this is the allowed call; where it does not, it fails, and
+ * then it may not have been silent.
+ */
+TEST_F_TIMEOUT(iso, x32_prctl_off, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_x32_prctl };
+
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	if (iso.sh->val[1] == 0 && iso.sh->val[2] == 0) {
+		iso_expect_silent(_metadata);
+		return;
+	}
+	EXPECT_EQ(1, iso.sh->val[2]) {
+		TH_LOG("the call failed and nobody was told");
+	}
+	iso_expect_loss(_metadata, SIGUSR1, NULL);
+}
+
+#define VSYSCALL_TIME	0xffffffffff600400UL
+
+static bool have_vsyscall(void)
+{
+	char line[512];
+	bool found = false;
+	FILE *f = fopen("/proc/self/maps", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		found |= strstr(line, "[vsyscall]") && strstr(line, "x");
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static void act_vsyscall(struct iso_shared *sh)
+{
+	long (*vtime)(long *t) = (void *)VSYSCALL_TIME;
+
+	sh->val[1] = vtime(NULL);
+}
+
+/* A fault that the kernel resolves by executing the call. */
+TEST_F_TIMEOUT(iso, vsyscall, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_vsyscall };
+
+	if (!have_vsyscall())
+		SKIP(return, "no vsyscall page");
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_expect_loss(_metadata, SIGUSR1, "page fault at");
+	EXPECT_NE(-1, iso.sh->val[1]);
+	EXPECT_NE(0, iso.sh->val[1]);
+}
+
+static bool have_umip(void)
+{
+	char line[8192];
+	bool found = false;
+	FILE *f = fopen("/proc/cpuinfo", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		found |= !strncmp(line, "flags", 5) && strstr(line, " umip");
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static unsigned char table[16];
+
+static void act_sgdt(struct iso_shared *sh)
+{
+	__asm__ __volatile__("sgdt %0" : "=m" (table));
+}
+
+/* The emulation is a trap that the kernel resolves. */
+TEST_F_TIMEOUT(iso, umip, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_sgdt };
+
+	if (!have_umip())
+		SKIP(return, "no UMIP");
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_expect_loss(_metadata, SIGUSR1, "trap ");
+}
+
+static void act_int3(struct iso_shared *sh)
+{
+	__asm__ __volatile__("int3");
+	sh->val[1] = getppid();
+}
+
+TEST_F_TIMEOUT(iso, trap_int3, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_int3 };
+
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_expect_one(_metadata, SIGTRAP);
+	EXPECT_EQ(getpid(), iso.sh->val[1]);
+}
+
+static void act_divide(struct iso_shared *sh)
+{
+	iso_jump = 1;
+	if (!sigsetjmp(iso_env, 0)) {
+		__asm__ __volatile__("xorl %%edx, %%edx\n\t"
+				     "movl $1, %%eax\n\t"
+				     "xorl %%ecx, %%ecx\n\t"
+				     "divl %%ecx"
+				     : : : "eax", "ecx", "edx", "cc");
+	}
+	iso_jump = 0;
+	sh->val[1] = getppid();
+}
+
+TEST_F_TIMEOUT(iso, trap_sigfpe, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_divide };
+
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_expect_one(_metadata, SIGFPE);
+	EXPECT_EQ(getpid(), iso.sh->val[1]);
+}
+
+static void act_noncanonical(struct iso_shared *sh)
+{
+	iso_jump = 1;
+	if (!sigsetjmp(iso_env, 0))
+		__asm__ __volatile__("movb $1, (%0)"
+				     : : "r" (0x8000000000000000UL) : "memory");
+	iso_jump = 0;
+	sh->val[1] = getppid();
+}
+
+/* A general protection fault that is nobody's business but the program's. */
+TEST_F_TIMEOUT(iso, trap_general_protection, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_noncanonical };
+
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_expect_one(_metadata, SIGSEGV);
+	EXPECT_EQ(getpid(), iso.sh->val[1]);
+}
+
+static void act_single_step(struct iso_shared *sh)
+{
+	/* Steps over the red zone before it pushes. */
+	__asm__ __volatile__("leaq -128(%%rsp), %%rsp\n\t"
+			     "pushfq\n\t"
+			     "orq $0x100, (%%rsp)\n\t"
+			     "popfq\n\t"
+			     "nop\n\t"
+			     "pushfq\n\t"
+			     "andq $~0x100, (%%rsp)\n\t"
+			     "popfq\n\t"
+			     "leaq 128(%%rsp), %%rsp"
+			     : : : "memory", "cc");
+}
+
+/* Debug exceptions, one an instruction: each SIGTRAP, none of them a loss. */
+TEST_F_TIMEOUT(iso, trap_single_step, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_single_step };
+
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_stop(_metadata);
+	EXPECT_LE(1, iso.sh->sig[SIGTRAP]);
+	EXPECT_EQ(iso.sh->sig[SIGTRAP], iso.sh->sig_total);
+}
+
+static void act_cli(struct iso_shared *sh)
+{
+	iso_jump = 1;
+	if (!sigsetjmp(iso_env, 0))
+		__asm__ __volatile__("cli");
+	iso_jump = 0;
+	sh->val[1] = getppid();
+}
+
+TEST_F_TIMEOUT(iso, trap_cli, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_cli };
+
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_expect_one(_metadata, SIGSEGV);
+	EXPECT_EQ(getpid(), iso.sh->val[1]);
+}
+
+/*
+ * SysRq-L sends an NMI to every CPU and fills the log with backtraces, which
+ * whoever looks for splats must expect: asked for by TASK_ISOLATION_NMI.
+ */
+TEST_F_TIMEOUT(iso, nmi, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1 };
+
+	if (!getenv("TASK_ISOLATION_NMI"))
+		SKIP(return, "TASK_ISOLATION_NMI is not set");
+	if (access("/proc/sysrq-trigger", W_OK))
+		SKIP(return, "no /proc/sysrq-trigger");
+	iso_start_quiet(_metadata, &c);
+	ASSERT_EQ(0, iso_write_file("/proc/sysrq-trigger", "l"));
+	iso_expect_loss(_metadata, SIGUSR1, "NMI");
+}
+
+#else /* !__x86_64__ */
+
+TEST(x86)
+{
+	SKIP(return, "not x86-64");
+}
+
+#endif /* __x86_64__ */
+
+TEST_HARNESS_MAIN
