@@ -429,12 +429,13 @@ void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who)
 	iso->cause = cause;
 }
 
+/* Out of line part of task_isolation_irq(). */
 void __task_isolation_irq(struct irq_desc *desc)
 {
 	struct task_isolation *iso = &current->isolation;
 	struct irq_domain *domain = desc->irq_data.domain;
 
-	if (!task_isolation_irq_open(iso))
+	if (!task_isolation_marked() || !task_isolation_irq_open(iso))
 		return;
 
 	iso->nr = desc->irq_data.irq;
@@ -451,12 +452,17 @@ void __task_isolation_stop(void)
 		iso->cause = TASK_ISOLATION_STOP;
 }
 
-#ifdef CONFIG_COMPAT
+#ifdef __NR_task_isolation_prctl_32
 static bool task_isolation_compat_allowed(long nr, unsigned long arg0)
 {
 	return nr == __NR_task_isolation_exit_32 ||
 	       nr == __NR_task_isolation_exit_group_32 ||
 	       (nr == __NR_task_isolation_prctl_32 && (u32)arg0 == PR_TASK_ISOLATION);
+}
+#else
+static bool task_isolation_compat_allowed(long nr, unsigned long arg0)
+{
+	return false;
 }
 #endif
 
@@ -469,10 +475,9 @@ static bool task_isolation_allowed(struct pt_regs *regs, long nr)
 	unsigned long args[6];
 
 	syscall_get_arguments(current, regs, args);
-#ifdef CONFIG_COMPAT
 	if (in_compat_syscall())
 		return task_isolation_compat_allowed(nr, args[0]);
-#endif
+
 	return nr == __NR_exit || nr == __NR_exit_group ||
 	       (nr == __NR_prctl && (int)args[0] == PR_TASK_ISOLATION);
 }

@@ -37,6 +37,7 @@
 #ifndef _LINUX_ISOLATION_H
 #define _LINUX_ISOLATION_H
 
+#include <linux/isolation_irq.h>
 #include <linux/isolation_types.h>
 #include <linux/jump_label.h>
 #include <linux/percpu-defs.h>
@@ -45,11 +46,8 @@
 
 #include <asm/ptrace.h>
 
-struct irq_desc;
-
 #ifdef CONFIG_TASK_ISOLATION
 
-DECLARE_STATIC_KEY_FALSE(task_isolation_key);
 DECLARE_PER_CPU(bool, task_isolation_on);
 
 long task_isolation_prctl(unsigned long flags);
@@ -63,7 +61,6 @@ void __task_isolation_entry_note(enum task_isolation_cause cause,
 				 unsigned long nr, const void *who);
 void __task_isolation_close(void);
 void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who);
-void __task_isolation_irq(struct irq_desc *desc);
 void __task_isolation_stop(void);
 void __task_isolation_kick(int cpu, enum task_isolation_cause cause);
 void task_isolation_fork(struct task_struct *p);
@@ -160,7 +157,7 @@ static inline void task_isolation_signal(int sig)
  * task_isolation_stop - The thread is about to stop, to be traced or frozen
  *
  * Refines the cause, a reschedule interrupt says little. Invoked from
- * get_signal(). sighand->siglock may be held.
+ * get_signal() and __refrigerator(). sighand->siglock may be held.
  */
 static inline void task_isolation_stop(void)
 {
@@ -239,18 +236,6 @@ static __always_inline void task_isolation_vector(struct pt_regs *regs, unsigned
 		__task_isolation_entry_note(TASK_ISOLATION_VECTOR, nr, name);
 	else
 		__task_isolation_close();
-}
-
-/**
- * task_isolation_irq - Annotate a device interrupt
- * @desc:	Descriptor of the interrupt
- *
- * Invoked from generic_handle_irq_desc() in hard interrupt context.
- */
-static __always_inline void task_isolation_irq(struct irq_desc *desc)
-{
-	if (task_isolation_marked())
-		__task_isolation_irq(desc);
 }
 
 /**
@@ -346,7 +331,6 @@ static __always_inline void task_isolation_machine_check(void) { }
 static __always_inline void task_isolation_bad_syscall(long nr) { }
 static __always_inline void task_isolation_vector(struct pt_regs *regs, unsigned long nr,
 						  const char *name) { }
-static __always_inline void task_isolation_irq(struct irq_desc *desc) { }
 static __always_inline void task_isolation_timer(void) { }
 static __always_inline void task_isolation_ipi_func(const void *func) { }
 static __always_inline void task_isolation_irq_work(const void *func) { }
