@@ -16,12 +16,14 @@ class Totals:
         self.passed = []
         self.failed = []
         self.skipped = []
+        self.why = {}           # failed: the lines that came before its result
 
     def add(self, other):
         """Add another run's results."""
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.why.update(other.why)
 
     def count(self):
         """All of them."""
@@ -40,7 +42,9 @@ def parse(lines, where):
     totals = Totals()
     below = {}                  # indent: results seen at that level
     plans = {}                  # indent: planned number
+    since = []                  # lines since the last result
     for line in lines:
+        since.append(line.rstrip("\n"))
         line = STAMP.sub("", line.rstrip("\n"))
         # kselftest's runner marks what a test program said.
         while line.startswith("# ") and re.match(r"(# )+ *((not )?ok \d|1\.\.\d)", line):
@@ -57,6 +61,7 @@ def parse(lines, where):
         found = RESULT.match(line)
         if not found:
             continue
+        before, since = since[:-1], []
         indent = len(found.group(1))
         name = f"{where}: {found.group(4) or found.group(3)}"
         below[indent] = below.get(indent, 0) + 1
@@ -75,6 +80,7 @@ def parse(lines, where):
             totals.skipped.append(f"{name}: {found.group(6) or kind}")
         elif failed:
             totals.failed.append(name)
+            totals.why[name] = "\n".join(before[-40:])
         else:
             totals.passed.append(name)
     for n, planned in plans.items():

@@ -117,6 +117,10 @@ class Ktap(unittest.TestCase):
     def test_nothing_run(self):
         self.check("hello", 0, 1, 0)
 
+    def test_a_failure_says_what_came_before_it(self):
+        got = ktap.parse(["1..2", "# about a", "ok 1 a", "# about b", "not ok 2 b"], "t")
+        self.assertEqual(got.why, {"t: b": "# about b"})
+
     def test_skip_all(self):
         self.check("1..0 # SKIP no isolation CPU", 0, 0, 1)
 
