@@ -365,6 +365,27 @@ void __task_isolation_user_exit(void)
 	set_thread_flag(TIF_NOTIFY_RESUME);
 }
 
+/*
+ * An NMI returns to user mode without looking at any exit work, and the next
+ * entry may be hours away. So it raises an interrupt, which is taken as soon as
+ * user mode is reached, and whose entry is the loss::
+ *
+ *   isolated thread		NMI, another interrupt
+ *
+ *   user mode
+ *				NMI: task_isolation_nmi_hit = true
+ *				     irq_work_queue(), raises an interrupt
+ *   user mode, not one instruction
+ *				irq_work, or what is pending besides:
+ *				   task_isolation_on = false
+ *				   nmi_hit: cause NMI, closed to others
+ *
+ * An NMI in the first instructions of another entry, before that has cleared
+ * task_isolation_on, finds kernel registers: it disturbed nobody. Where the
+ * other interrupt comes before irq_work, the irq_work is still pending when the
+ * thread is told. If it asks to be isolated again the last check sees that, by
+ * irq_work_raised(), and a stale task_isolation_nmi_hit is cleared there.
+ */
 static void task_isolation_nmi_func(struct irq_work *work)
 {
 }

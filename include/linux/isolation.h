@@ -204,10 +204,11 @@ static __always_inline void task_isolation_machine_check(void)
 }
 
 /**
- * task_isolation_bad_syscall - Annotate a system call that failed to enter
+ * task_isolation_bad_syscall - Annotate a system call that never gets to the gate
  * @nr:		System call number
  *
- * Invoked where an architecture fails a system call before the entry work.
+ * Invoked where an architecture fails a system call before the entry work, and
+ * where the tracer keeps it from being made.
  */
 static __always_inline void task_isolation_bad_syscall(long nr)
 {
