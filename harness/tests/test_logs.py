@@ -80,6 +80,11 @@ class Witness(unittest.TestCase):
         self.assertEqual(self.witness("--count", "--after", "1", "disturbed"), (1, "4\n"))
         self.assertEqual(self.witness("--count", "--after", "2", "disturbed")[0], 2)
 
+    def test_last_two_marks(self):
+        self.assertEqual(self.witness("--count", "--last", "disturbed"), (1, "4\n"))
+        self.assertEqual(self.witness("--count", "--last", "silent"), (0, "0\n"))
+        self.assertEqual(self.witness("--last", "open")[0], 2)
+
     def test_no_window_is_not_silence(self):
         self.assertEqual(self.witness("open")[0], 2)
 
