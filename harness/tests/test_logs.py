@@ -85,6 +85,9 @@ class Witness(unittest.TestCase):
         self.assertEqual(self.witness("--count", "--last", "silent"), (0, "0\n"))
         self.assertEqual(self.witness("--last", "open")[0], 2)
 
+    def test_marks_of_another_cpu(self):
+        self.assertEqual(self.witness("--cpu", "3", "disturbed")[0], 2)
+
     def test_no_window_is_not_silence(self):
         self.assertEqual(self.witness("open")[0], 2)
 
