@@ -587,7 +587,8 @@ void __task_isolation_deliver(struct pt_regs *regs)
 {
 	struct task_isolation *iso = &current->isolation;
 
-	if (!regs || WARN_ON_ONCE(current->flags & (PF_KTHREAD | PF_USER_WORKER)))
+	/* A worker has no registers, and must not have been born marked. */
+	if (WARN_ON_ONCE(current->flags & (PF_KTHREAD | PF_USER_WORKER)) || !regs)
 		return;
 
 	if (task_sigpending(current)) {

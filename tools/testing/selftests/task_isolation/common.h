@@ -64,7 +64,7 @@
  * @sig_total:	How often any handler ran
  * @sig_cpu:	CPU on which the last handler ran
  * @sig_tid:	Thread on which the last handler ran
- * @sig_code:	si_code of the last signal
+ * @info:	siginfo of the last signal
  * @count:	Rounds of a victim that does something many times
  * @val:	Whatever a test wants to hand over
  */
@@ -83,7 +83,7 @@ struct iso_shared {
 	int		sig_total;
 	int		sig_cpu;
 	int		sig_tid;
-	int		sig_code;
+	siginfo_t	info;
 	int		count;
 	long		val[16];
 };
@@ -289,7 +289,7 @@ static void iso_handler(int sig, siginfo_t *info, void *ctx)
 	/* First, before anything here can be taken for one more. */
 	if (iso_selector)
 		__atomic_store_n(iso_selector, 0, __ATOMIC_SEQ_CST);
-	sh->sig_code = info->si_code;
+	sh->info = *info;
 	sh->sig_cpu = sched_getcpu();
 	sh->sig_tid = syscall(SYS_gettid);
 	if (iso_hook)
@@ -418,6 +418,25 @@ static int __maybe_unused iso_tmpfile(unsigned int pages)
 		return -1;
 	}
 	return fd;
+}
+
+/* What a sibling does until the test asks it for its action. */
+static void __maybe_unused iso_wait_go(struct iso_shared *sh)
+{
+	while (!LOAD(sh->go))
+		iso_sleep_ms(1);
+}
+
+/* An action that jumps over @insn, which a handler leaves with iso_jump. */
+#define ISO_ACT_JUMP(name, insn)			\
+static void act_##name(struct iso_shared *sh)		\
+{							\
+	iso_jump = 1;					\
+	if (!sigsetjmp(iso_env, 0)) {			\
+		insn;					\
+	}						\
+	iso_jump = 0;					\
+	sh->val[1] = syscall(SYS_getppid);		\
 }
 
 /* Stays in user mode until *flag is set. */

@@ -29,6 +29,30 @@ static int raw_prctl(unsigned long flags, unsigned long a3, unsigned long a4,
 	return syscall(SYS_prctl, PR_TASK_ISOLATION, flags, a3, a4, a5);
 }
 
+static void expect_einval(struct __test_metadata *_metadata, unsigned long flags,
+			  unsigned long a3, unsigned long a4, unsigned long a5)
+{
+	EXPECT_EQ(-1, raw_prctl(flags, a3, a4, a5)) {
+		TH_LOG("0x%lx, %lu, %lu, %lu was accepted", flags, a3, a4, a5);
+	}
+	EXPECT_EQ(EINVAL, errno);
+}
+
+/* Whatever the CPU: other arguments, and bits without a meaning. */
+static void expect_einval_args(struct __test_metadata *_metadata, unsigned long flags)
+{
+	unsigned int bit;
+
+	expect_einval(_metadata, flags, 1, 0, 0);
+	expect_einval(_metadata, flags, 0, 1, 0);
+	expect_einval(_metadata, flags, 0, 0, 1);
+	/* Bit 0 enables, bits 8 to 14 are the signal. */
+	for (bit = 1; bit < 8 * sizeof(long); bit++) {
+		if (bit < 8 || bit > 14)
+			expect_einval(_metadata, flags | 1UL << bit, 0, 0, 0);
+	}
+}
+
 FIXTURE(call) {};
 
 FIXTURE_SETUP(call)
@@ -44,29 +68,9 @@ TEST_F(call, off_when_off)
 	EXPECT_EQ(0, raw_prctl(0, 0, 0, 0));
 }
 
-TEST_F(call, args_345)
+TEST_F(call, einval_args)
 {
-	EXPECT_EQ(-1, raw_prctl(0, 1, 0, 0));
-	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, raw_prctl(0, 0, 1, 0));
-	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, raw_prctl(0, 0, 0, 1));
-	EXPECT_EQ(EINVAL, errno);
-}
-
-TEST_F(call, unknown_bits)
-{
-	unsigned int bit;
-
-	/* Bit 0 enables, bits 8 to 14 are the signal. */
-	for (bit = 1; bit < 8 * sizeof(long); bit++) {
-		if (bit >= 8 && bit <= 14)
-			continue;
-		EXPECT_EQ(-1, raw_prctl(1UL << bit, 0, 0, 0)) {
-			TH_LOG("bit %u was accepted", bit);
-		}
-		EXPECT_EQ(EINVAL, errno);
-	}
+	expect_einval_args(_metadata, 0);
 }
 
 TEST_F(call, no_cpu)
@@ -137,36 +141,17 @@ TEST_F(iso, einval_args)
 	static const int job_control[] = {
 		SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT,
 	};
-	int bit, sig;
+	unsigned int i;
+	int sig;
 
 	ASSERT_EQ(0, iso_pin(iso.cpu));
-	for (bit = 1; bit < (int)(8 * sizeof(long)); bit++) {
-		if (bit >= 8 && bit <= 14)
-			continue;
-		EXPECT_EQ(-1, raw_prctl(PR_TASK_ISOLATION_ENABLE | (1UL << bit),
-					0, 0, 0)) {
-			TH_LOG("bit %d was accepted", bit);
-		}
-		EXPECT_EQ(EINVAL, errno);
-	}
-	for (sig = 65; sig <= 127; sig++) {
-		EXPECT_EQ(-1, iso_prctl(PR_TASK_ISOLATION_ENABLE |
-					PR_TASK_ISOLATION_SET_SIG(sig))) {
-			TH_LOG("signal %d was accepted", sig);
-		}
-		EXPECT_EQ(EINVAL, errno);
-	}
-	for (sig = 0; sig < (int)(sizeof(job_control) / sizeof(*job_control)); sig++) {
-		EXPECT_EQ(-1, iso_prctl(PR_TASK_ISOLATION_ENABLE |
-					PR_TASK_ISOLATION_SET_SIG(job_control[sig])));
-		EXPECT_EQ(EINVAL, errno);
-	}
-	EXPECT_EQ(-1, raw_prctl(PR_TASK_ISOLATION_ENABLE, 1, 0, 0));
-	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, raw_prctl(PR_TASK_ISOLATION_ENABLE, 0, 1, 0));
-	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, raw_prctl(PR_TASK_ISOLATION_ENABLE, 0, 0, 1));
-	EXPECT_EQ(EINVAL, errno);
+	expect_einval_args(_metadata, PR_TASK_ISOLATION_ENABLE);
+	for (sig = 65; sig <= 127; sig++)
+		expect_einval(_metadata, PR_TASK_ISOLATION_ENABLE |
+			      PR_TASK_ISOLATION_SET_SIG(sig), 0, 0, 0);
+	for (i = 0; i < ARRAY_SIZE(job_control); i++)
+		expect_einval(_metadata, PR_TASK_ISOLATION_ENABLE |
+			      PR_TASK_ISOLATION_SET_SIG(job_control[i]), 0, 0, 0);
 	/* None of them may have left the thread isolated. */
 	EXPECT_LT(0, getppid());
 }
@@ -240,7 +225,7 @@ static void act_enter_again(struct iso_shared *sh)
 	int i;
 
 	for (i = 0; i < 100; i++) {
-		sh->val[0] += iso_prctl(ISO_USR1) == 0;
+		sh->val[0] += !iso_enter(sh, ISO_USR1);
 		iso_spin_rounds(10000);
 	}
 }
@@ -249,11 +234,9 @@ TEST_F_TIMEOUT(iso, enter_twice, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_enter_again };
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_silent(_metadata);
-	/* EAGAIN leaves it off, which a next call mends: few may fail. */
-	EXPECT_LE(95, iso.sh->val[0]);
+	EXPECT_EQ(100, iso.sh->val[0]);
 }
 
 static void act_change_signal(struct iso_shared *sh)
@@ -266,12 +249,9 @@ static void act_change_signal(struct iso_shared *sh)
 TEST_F_TIMEOUT(iso, enter_changes_signal, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_change_signal };
-	char cause[32];
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	snprintf(cause, sizeof(cause), "syscall %d", SYS_getppid);
-	iso_expect_loss(_metadata, SIGUSR2, cause);
+	iso_start_acted(_metadata, &c);
+	iso_expect_refused(_metadata, SIGUSR2, SYS_getppid);
 	EXPECT_EQ(getpid(), iso.sh->val[0]);
 }
 
@@ -288,8 +268,7 @@ TEST_F_TIMEOUT(iso, enter_bad_call, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_bad_call };
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_silent(_metadata);
 	EXPECT_EQ(-1, iso.sh->val[0]);
 	EXPECT_EQ(EINVAL, iso.sh->val[1]);
@@ -307,8 +286,7 @@ TEST_F_TIMEOUT(iso, enter_signal_only, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_signal_only };
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_silent(_metadata);
 	EXPECT_EQ(getpid(), iso.sh->val[1]);
 }
@@ -347,17 +325,11 @@ TEST_F_TIMEOUT(iso, exit_group, ISO_TIMEOUT)
 	iso_expect_not_logged(_metadata);
 }
 
-static void sibling_wait_thread(struct iso_shared *sh)
-{
-	while (!LOAD(sh->go))
-		iso_sleep_ms(1);
-}
-
 /* One thread of several exits: the others go on, nobody is told. */
 TEST_F_TIMEOUT(iso, exit_one_of_two_threads, ISO_TIMEOUT)
 {
 	const struct iso_case c = {
-		.flags = ISO_USR1, .act = act_exit, .sibling = sibling_wait_thread,
+		.flags = ISO_USR1, .act = act_exit, .sibling = iso_wait_go,
 	};
 
 	iso_start(_metadata, &c);
@@ -385,40 +357,23 @@ TEST_F_TIMEOUT(iso, exit_and_next, ISO_TIMEOUT)
 	}
 }
 
-static void act_spin(struct iso_shared *sh)
-{
-	iso_spin_until(&sh->stop);
-}
-
 /* Another runnable task on the CPU is a blocker, for as long as it is there. */
 TEST_F_TIMEOUT(iso, again_second_task, ISO_TIMEOUT)
 {
-	const struct iso_case c = { .flags = ISO_USR1, .act = act_spin };
-	struct iso_shared *other;
+	struct iso_shared *other = iso_share(sizeof(*other));
 	pid_t pid;
 
-	other = mmap(NULL, sizeof(*other), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, other);
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		iso_pin(iso.cpu);
-		STORE(other->ready, 1);
-		for (;;)
-			iso_spin_rounds(1000);
-	}
-	ASSERT_TRUE(iso_wait_for(pid, &other->ready, 1));
-	iso_start(_metadata, &c);
+	pid = iso_start_busy(other, iso.cpu, false);
+	ASSERT_LT(0, pid);
+	ASSERT_TRUE(iso_wait_for(pid, &other->count, 1));
+	iso_start(_metadata, &iso_spin_case);
 	EXPECT_TRUE(iso_wait_for(iso.victim, &iso.sh->again, 2));
 	EXPECT_EQ(0, iso.sh->ready);
 	EXPECT_EQ(EAGAIN, iso.sh->err);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	iso_end(pid);
 	EXPECT_TRUE(iso_wait_for(iso.victim, &iso.sh->ready, 1));
 	iso_expect_silent(_metadata);
-	munmap(other, sizeof(*other));
 }
 
 /* A CPU timer needs the tick: the call says so, within bounded time. */

@@ -52,12 +52,17 @@ static struct iso_test {
 	int			cpu2;
 } iso = { .log.fd = -1 };
 
+/* Memory that processes share, or MAP_FAILED. */
+static void *iso_share(size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
 /* Begins a test that uses the CPU iso.cpu. */
 static void iso_open(struct __test_metadata *_metadata)
 {
 	ASSERT_EQ(0, iso_pin_housekeeping());
-	iso.sh = mmap(NULL, sizeof(*iso.sh), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	iso.sh = iso_share(sizeof(*iso.sh));
 	ASSERT_NE(MAP_FAILED, iso.sh);
 	iso_log_open(&iso.log);
 }
@@ -142,6 +147,21 @@ static void iso_victim(struct iso_shared *sh, const struct iso_case *c, int cpu)
 	_exit(0);
 }
 
+/* Stays isolated until the test ends it, or until told. */
+static void __maybe_unused iso_act_spin(struct iso_shared *sh)
+{
+	iso_spin_until(&sh->stop);
+	/* Silent only if a handler has run, which ended isolation. */
+	if (LOAD(sh->sig_total)) {
+		sh->val[1] = syscall(SYS_getppid);
+		sh->val[2] = sched_getcpu();
+	}
+}
+
+static const struct iso_case iso_spin_case __maybe_unused = {
+	.flags = ISO_USR1, .act = iso_act_spin,
+};
+
 static bool iso_alive(pid_t pid)
 {
 	siginfo_t info = { 0 };
@@ -184,20 +204,31 @@ static int __maybe_unused iso_wait_exit(void)
 	return -1;
 }
 
-static void __maybe_unused iso_start_on(struct __test_metadata *_metadata,
-					const struct iso_case *c, int cpu)
+static void __maybe_unused iso_start(struct __test_metadata *_metadata,
+				     const struct iso_case *c)
 {
 	memset(iso.sh, 0, sizeof(*iso.sh));
 	iso.victim = fork();
 	ASSERT_LE(0, iso.victim);
 	if (!iso.victim)
-		iso_victim(iso.sh, c, cpu);
+		iso_victim(iso.sh, c, iso.cpu);
 }
 
-static void __maybe_unused iso_start(struct __test_metadata *_metadata,
-				     const struct iso_case *c)
+/* Waits until the victim sets *flag, which only an isolated one does. */
+static void iso_assert_isolated(struct __test_metadata *_metadata, int *flag)
 {
-	iso_start_on(_metadata, c, iso.cpu);
+	ASSERT_TRUE(iso_wait_for(iso.victim, flag, 1)) {
+		TH_LOG("ready %d, prctl returned %d, errno %d, EAGAIN %d times", iso.sh->ready,
+		       iso.sh->ret, iso.sh->err, iso.sh->again);
+	}
+}
+
+/* Starts a victim and waits until its action has returned. */
+static void __maybe_unused iso_start_acted(struct __test_metadata *_metadata,
+					   const struct iso_case *c)
+{
+	iso_start(_metadata, c);
+	iso_assert_isolated(_metadata, &iso.sh->acted);
 }
 
 /*
@@ -208,10 +239,7 @@ static void __maybe_unused iso_start_quiet(struct __test_metadata *_metadata,
 					   const struct iso_case *c)
 {
 	iso_start(_metadata, c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->ready, 1)) {
-		TH_LOG("not isolated: prctl returned %d, errno %d, EAGAIN %d times",
-		       iso.sh->ret, iso.sh->err, iso.sh->again);
-	}
+	iso_assert_isolated(_metadata, &iso.sh->ready);
 	iso_sleep_ms(20);
 	ASSERT_EQ(0, LOAD(iso.sh->sig_total)) {
 		TH_LOG("a signal came before anything was done");
@@ -297,6 +325,21 @@ static void __maybe_unused iso_expect_loss(struct __test_metadata *_metadata, in
 	iso_expect_logged(_metadata, cause);
 }
 
+static void __maybe_unused iso_expect_logged_syscall(struct __test_metadata *_metadata, long nr)
+{
+	char cause[32];
+
+	snprintf(cause, sizeof(cause), "syscall %ld", nr);
+	iso_expect_logged(_metadata, cause);
+}
+
+/* The victim made a system call that is refused. */
+static void __maybe_unused iso_expect_refused(struct __test_metadata *_metadata, int sig, long nr)
+{
+	iso_expect_one(_metadata, sig);
+	iso_expect_logged_syscall(_metadata, nr);
+}
+
 /* What was done to the victim does not enter the kernel on its CPU. */
 static void __maybe_unused iso_expect_silent(struct __test_metadata *_metadata)
 {
@@ -318,6 +361,34 @@ static void __maybe_unused iso_expect_death(struct __test_metadata *_metadata, i
 	if (sig)
 		EXPECT_EQ(sig, WTERMSIG(status));
 	EXPECT_EQ(0, iso.sh->sig_total);
+}
+
+/*
+ * Starts a process that keeps @cpu busy, under SCHED_FIFO or not, and counts
+ * its rounds in @other, those that it did there. Returns its id.
+ */
+static pid_t __maybe_unused iso_start_busy(struct iso_shared *other, int cpu, bool fifo)
+{
+	struct sched_param param = { .sched_priority = 1 };
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (fifo && sched_setscheduler(0, SCHED_FIFO, &param))
+		_exit(1);
+	if (iso_pin(cpu))
+		_exit(1);
+	for (;;) {
+		iso_spin_rounds(1000);
+		INC(other->count);
+	}
+}
+
+static void __maybe_unused iso_end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 #endif /* __TASK_ISOLATION_FIXTURE_H */

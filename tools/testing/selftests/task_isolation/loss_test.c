@@ -10,7 +10,6 @@
  *  * iso.fault_*	Page faults that the kernel resolves
  *  * iso.trap_*	Exceptions that end in a signal: that one, no other
  *  * iso.signal_*	Signals from outside
- *  * iso.ptrace_*	Tracers
  *  * iso.affinity_*	The thread is moved, or could be
  *  * iso.child_*	fork, clone, vfork and exec: no child is born isolated
  *  * iso.handler_*	Entering again from the handler
@@ -27,7 +26,6 @@
 #include <poll.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -78,13 +76,11 @@ TEST_F_TIMEOUT(iso, syscall_restarts_once, ISO_TIMEOUT)
 	const struct iso_case c = {
 		.flags = ISO_USR1, .prepare = prepare_pipe, .act = act_pipe_write,
 	};
-	char buf[16], cause[32];
+	char buf[16];
 
 	ASSERT_EQ(0, pipe2(pipe_fd, O_NONBLOCK));
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	snprintf(cause, sizeof(cause), "syscall %d", SYS_write);
-	iso_expect_loss(_metadata, SIGUSR1, cause);
+	iso_start_acted(_metadata, &c);
+	iso_expect_refused(_metadata, SIGUSR1, SYS_write);
 	EXPECT_EQ(1, iso.sh->val[0]) {
 		TH_LOG("executed before the handler ran");
 	}
@@ -110,8 +106,7 @@ TEST_F_TIMEOUT(iso, syscall_not_executed, ISO_TIMEOUT)
 	char buf[16];
 
 	ASSERT_EQ(0, pipe2(pipe_fd, O_NONBLOCK));
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_loss(_metadata, SIGUSR1, NULL);
 	EXPECT_EQ(1, iso.sh->val[0]);
 	EXPECT_EQ(-1, read(pipe_fd[0], buf, sizeof(buf)));
@@ -128,7 +123,7 @@ TEST_F_TIMEOUT(iso, syscall_default_sigkill, ISO_TIMEOUT)
 	const struct iso_case c = {
 		.flags = PR_TASK_ISOLATION_ENABLE, .act = act_pipe_write,
 	};
-	char buf[16], cause[32];
+	char buf[16];
 
 	ASSERT_EQ(0, pipe2(pipe_fd, O_NONBLOCK));
 	iso_start(_metadata, &c);
@@ -136,8 +131,7 @@ TEST_F_TIMEOUT(iso, syscall_default_sigkill, ISO_TIMEOUT)
 	EXPECT_EQ(1, iso.sh->ready);
 	EXPECT_EQ(0, iso.sh->acted);
 	EXPECT_EQ(-1, read(pipe_fd[0], buf, sizeof(buf)));
-	snprintf(cause, sizeof(cause), "syscall %d", SYS_write);
-	iso_expect_logged(_metadata, cause);
+	iso_expect_logged_syscall(_metadata, SYS_write);
 }
 
 static void act_other_prctl(struct iso_shared *sh)
@@ -148,12 +142,9 @@ static void act_other_prctl(struct iso_shared *sh)
 TEST_F_TIMEOUT(iso, syscall_other_prctl, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_other_prctl };
-	char cause[32];
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	snprintf(cause, sizeof(cause), "syscall %d", SYS_prctl);
-	iso_expect_loss(_metadata, SIGUSR1, cause);
+	iso_start_acted(_metadata, &c);
+	iso_expect_refused(_metadata, SIGUSR1, SYS_prctl);
 	EXPECT_LE(0, iso.sh->val[1]);
 }
 
@@ -167,58 +158,49 @@ TEST_F_TIMEOUT(iso, syscall_prctl_49, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_prctl_49 };
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_loss(_metadata, SIGUSR1, NULL);
 }
+
+static long bad_number;
 
 static void prepare_bad_number(struct iso_shared *sh)
 {
 	/* What a thread that is not isolated gets. */
-	syscall(0x3fff);
+	syscall(bad_number);
 	sh->val[3] = errno;
 }
 
 static void act_bad_number(struct iso_shared *sh)
 {
-	sh->val[1] = syscall(0x3fff);
+	sh->val[1] = syscall(bad_number);
 	sh->val[2] = errno;
 }
 
-/* A number that no system call has: told, then the usual error. */
-TEST_F_TIMEOUT(iso, syscall_bad_number, ISO_TIMEOUT)
+static void run_bad_number(struct __test_metadata *_metadata, long nr)
 {
 	const struct iso_case c = {
 		.flags = ISO_USR1, .prepare = prepare_bad_number,
 		.act = act_bad_number,
 	};
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	iso_expect_loss(_metadata, SIGUSR1, NULL);
+	bad_number = nr;
+	iso_start_acted(_metadata, &c);
+	iso_expect_refused(_metadata, SIGUSR1, nr);
 	EXPECT_EQ(-1, iso.sh->val[1]);
 	EXPECT_EQ(iso.sh->val[3], iso.sh->val[2]);
 }
 
-static void act_minus_one(struct iso_shared *sh)
+/* A number that no system call has: told, then the usual error. */
+TEST_F_TIMEOUT(iso, syscall_bad_number, ISO_TIMEOUT)
 {
-	sh->val[1] = syscall(-1L);
-	sh->val[2] = errno;
+	run_bad_number(_metadata, 0x3fff);
 }
 
 /* -1 cannot be restarted: told, then the same error, no internal number. */
 TEST_F_TIMEOUT(iso, syscall_minus_one, ISO_TIMEOUT)
 {
-	const struct iso_case c = {
-		.flags = ISO_USR1, .prepare = prepare_bad_number,
-		.act = act_minus_one,
-	};
-
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	iso_expect_loss(_metadata, SIGUSR1, NULL);
-	EXPECT_EQ(-1, iso.sh->val[1]);
-	EXPECT_EQ(iso.sh->val[3], iso.sh->val[2]);
+	run_bad_number(_metadata, -1);
 }
 
 static void act_nanosleep(struct iso_shared *sh)
@@ -233,8 +215,7 @@ TEST_F_TIMEOUT(iso, syscall_that_sleeps, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_nanosleep };
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_loss(_metadata, SIGUSR1, NULL);
 	EXPECT_EQ(0, iso.sh->val[1]);
 }
@@ -269,8 +250,7 @@ TEST_F_TIMEOUT(iso, syscall_seccomp, ISO_TIMEOUT)
 		.act = act_getppid_errno,
 	};
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_loss(_metadata, SIGUSR1, NULL);
 	if (iso.sh->val[3])
 		SKIP(return, "no seccomp filters");
@@ -302,8 +282,7 @@ TEST_F_TIMEOUT(iso, syscall_user_dispatch, ISO_TIMEOUT)
 		.flags = ISO_USR1, .prepare = prepare_sud, .act = act_sud,
 	};
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	if (iso.sh->val[3]) {
 		iso_stop(_metadata);
 		SKIP(return, "no syscall user dispatch");
@@ -440,6 +419,19 @@ static void prepare_no_queue(struct iso_shared *sh)
 	setrlimit(RLIMIT_SIGPENDING, &rl);
 }
 
+/* Not taken for a signal that some process sent. */
+TEST_F_TIMEOUT(iso, deliver_siginfo, ISO_TIMEOUT)
+{
+	const siginfo_t *info = &iso.sh->info;
+
+	run_deliver(_metadata, SIGUSR2, DELIVER_CATCH);
+	EXPECT_EQ(SIGUSR2, info->si_signo);
+	EXPECT_EQ(SI_KERNEL, info->si_code);
+	EXPECT_EQ(0, info->si_errno);
+	EXPECT_EQ(0, info->si_pid);
+	EXPECT_EQ(0, info->si_uid);
+}
+
 /* A realtime signal that cannot be queued: told or dead, never deaf. */
 TEST_F_TIMEOUT(iso, deliver_queue_full, ISO_TIMEOUT)
 {
@@ -501,8 +493,7 @@ static void run_fault(struct __test_metadata *_metadata, const struct iso_case *
 	unsigned long addr, mask = ~(sysconf(_SC_PAGESIZE) - 1UL);
 	char cause[ISO_LOG_LEN];
 
-	iso_start(_metadata, c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, c);
 	ASSERT_NE((long)MAP_FAILED, iso.sh->val[0]);
 	iso_expect_loss(_metadata, SIGUSR1, "page fault at");
 	EXPECT_EQ(42, iso.sh->val[1]);
@@ -573,31 +564,20 @@ static void prepare_beyond_end(struct iso_shared *sh)
 	fault_page = map == MAP_FAILED ? NULL : map + size;
 }
 
-/* Jumps over @insn once the handler has run. */
-#define ACT_TRAP(name, insn)				\
-static void act_##name(struct iso_shared *sh)		\
-{							\
-	iso_jump = 1;					\
-	if (!sigsetjmp(iso_env, 0))			\
-		insn;					\
-	iso_jump = 0;					\
-	sh->val[1] = syscall(SYS_getppid);		\
-}
-
-ACT_TRAP(segv, __atomic_store_n(fault_page, 1, __ATOMIC_SEQ_CST))
+ISO_ACT_JUMP(segv, __atomic_store_n(fault_page, 1, __ATOMIC_SEQ_CST))
 
 #ifdef __x86_64__
-ACT_TRAP(illegal, __asm__ __volatile__("ud2"))
-ACT_TRAP(breakpoint, __asm__ __volatile__("int3"))
+ISO_ACT_JUMP(illegal, __asm__ __volatile__("ud2"))
+ISO_ACT_JUMP(breakpoint, __asm__ __volatile__("int3"))
 #elif defined(__aarch64__)
-ACT_TRAP(illegal, __asm__ __volatile__(".inst 0x00000000"))
-ACT_TRAP(breakpoint, __asm__ __volatile__("brk #0"))
+ISO_ACT_JUMP(illegal, __asm__ __volatile__(".inst 0x00000000"))
+ISO_ACT_JUMP(breakpoint, __asm__ __volatile__("brk #0"))
 #elif defined(__arm__)
-ACT_TRAP(illegal, __asm__ __volatile__(".inst 0xe7f000f0"))
-ACT_TRAP(breakpoint, __asm__ __volatile__(".inst 0xe7f001f0"))
+ISO_ACT_JUMP(illegal, __asm__ __volatile__(".inst 0xe7f000f0"))
+ISO_ACT_JUMP(breakpoint, __asm__ __volatile__(".inst 0xe7f001f0"))
 #elif defined(__riscv)
-ACT_TRAP(illegal, __asm__ __volatile__("unimp"))
-ACT_TRAP(breakpoint, __asm__ __volatile__("ebreak"))
+ISO_ACT_JUMP(illegal, __asm__ __volatile__("unimp"))
+ISO_ACT_JUMP(breakpoint, __asm__ __volatile__("ebreak"))
 #else
 #define NO_TRAPS
 #endif
@@ -605,8 +585,7 @@ ACT_TRAP(breakpoint, __asm__ __volatile__("ebreak"))
 static void run_trap(struct __test_metadata *_metadata,
 		     const struct iso_case *c, int sig)
 {
-	iso_start(_metadata, c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, c);
 	iso_expect_one(_metadata, sig);
 	/* Isolation was off in the handler and stays off after it. */
 	EXPECT_EQ(getpid(), iso.sh->val[1]);
@@ -665,22 +644,43 @@ TEST_F_TIMEOUT(iso, trap_sigsegv_uncaught, ISO_TIMEOUT)
 	EXPECT_EQ(1, iso.sh->ready);
 }
 
-static void prepare_core(struct iso_shared *sh)
+/* Somewhere to leave a core, removed by the test. */
+static void core_dir(struct iso_shared *sh)
 {
 	struct rlimit rl = { RLIM_INFINITY, RLIM_INFINITY };
 	char dir[] = "/tmp/task_isolation.XXXXXX";
 
 	setrlimit(RLIMIT_CORE, &rl);
-	/* Somewhere to leave the core, removed by the test. */
 	if (mkdtemp(dir) && !chdir(dir))
 		memcpy(sh->val + 4, dir, sizeof(dir));
+}
+
+static void prepare_core(struct iso_shared *sh)
+{
+	core_dir(sh);
 	prepare_default_segv(sh);
 }
 
-static void remove_dir(const char *path)
+/* The victim died by SIGSEGV and left a core; nobody was told. */
+static void expect_core(struct __test_metadata *_metadata)
 {
+	const char *path = (const char *)(iso.sh->val + 4);
+	char pattern[128];
 	struct dirent *d;
-	DIR *dir = opendir(path);
+	int status;
+	DIR *dir;
+
+	status = iso_wait_exit();
+	EXPECT_TRUE(status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) {
+		TH_LOG("victim ended with status 0x%x", status);
+	}
+	EXPECT_EQ(0, iso.sh->sig_total);
+	iso_read_file("/proc/sys/kernel/core_pattern", pattern, sizeof(pattern));
+	if (!strncmp(pattern, "core", 4))
+		EXPECT_TRUE(WCOREDUMP(status));
+	if (!*path)
+		return;
+	dir = opendir(path);
 
 	while (dir && (d = readdir(dir)))
 		unlinkat(dirfd(dir), d->d_name, 0);
@@ -694,41 +694,18 @@ TEST_F_TIMEOUT(iso, trap_coredump, ISO_TIMEOUT)
 	const struct iso_case c = {
 		.flags = ISO_USR1, .prepare = prepare_core, .act = act_segv,
 	};
-	char pattern[128];
-	int status;
 
 	iso_start(_metadata, &c);
-	status = iso_wait_exit();
-	EXPECT_TRUE(status != -1 && WIFSIGNALED(status) &&
-		    WTERMSIG(status) == SIGSEGV) {
-		TH_LOG("victim ended with status 0x%x", status);
-	}
-	EXPECT_EQ(0, iso.sh->sig_total);
-	iso_read_file("/proc/sys/kernel/core_pattern", pattern, sizeof(pattern));
-	if (!strncmp(pattern, "core", 4))
-		EXPECT_TRUE(WCOREDUMP(status));
-	if (iso.sh->val[4])
-		remove_dir((char *)(iso.sh->val + 4));
+	expect_core(_metadata);
+	EXPECT_EQ(1, iso.sh->ready);
 }
 
 /* Signals from outside. */
 
-static void act_spin(struct iso_shared *sh)
-{
-	iso_spin_until(&sh->stop);
-	/* Silent only if a handler has run, which ended isolation. */
-	if (LOAD(sh->sig_total)) {
-		sh->val[1] = syscall(SYS_getppid);
-		sh->val[2] = sched_getcpu();
-	}
-}
-
-static const struct iso_case spin_case = { .flags = ISO_USR1, .act = act_spin };
-
 /* Another signal with a handler: that signal alone, then off for good. */
 TEST_F_TIMEOUT(iso, signal_handled, ISO_TIMEOUT)
 {
-	iso_start_quiet(_metadata, &spin_case);
+	iso_start_quiet(_metadata, &iso_spin_case);
 	ASSERT_EQ(0, kill(iso.victim, SIGUSR2));
 	iso_expect_one(_metadata, SIGUSR2);
 	EXPECT_EQ(getpid(), iso.sh->val[1]);
@@ -736,28 +713,28 @@ TEST_F_TIMEOUT(iso, signal_handled, ISO_TIMEOUT)
 
 TEST_F_TIMEOUT(iso, signal_chosen, ISO_TIMEOUT)
 {
-	iso_start_quiet(_metadata, &spin_case);
+	iso_start_quiet(_metadata, &iso_spin_case);
 	ASSERT_EQ(0, kill(iso.victim, SIGUSR1));
 	iso_expect_one(_metadata, SIGUSR1);
 }
 
 TEST_F_TIMEOUT(iso, signal_realtime, ISO_TIMEOUT)
 {
-	iso_start_quiet(_metadata, &spin_case);
+	iso_start_quiet(_metadata, &iso_spin_case);
 	ASSERT_EQ(0, kill(iso.victim, SIGRTMIN + 1));
 	iso_expect_one(_metadata, SIGRTMIN + 1);
 }
 
 TEST_F_TIMEOUT(iso, signal_fatal, ISO_TIMEOUT)
 {
-	iso_start_quiet(_metadata, &spin_case);
+	iso_start_quiet(_metadata, &iso_spin_case);
 	ASSERT_EQ(0, kill(iso.victim, SIGTERM));
 	iso_expect_death(_metadata, SIGTERM);
 }
 
 TEST_F_TIMEOUT(iso, signal_kill, ISO_TIMEOUT)
 {
-	iso_start_quiet(_metadata, &spin_case);
+	iso_start_quiet(_metadata, &iso_spin_case);
 	ASSERT_EQ(0, kill(iso.victim, SIGKILL));
 	iso_expect_death(_metadata, SIGKILL);
 }
@@ -800,32 +777,9 @@ TEST_F_TIMEOUT(iso, signal_blocked, ISO_TIMEOUT)
 
 TEST_F_TIMEOUT(iso, signal_cont_alone, ISO_TIMEOUT)
 {
-	iso_start_quiet(_metadata, &spin_case);
+	iso_start_quiet(_metadata, &iso_spin_case);
 	ASSERT_EQ(0, kill(iso.victim, SIGCONT));
 	iso_expect_silent(_metadata);
-}
-
-static bool wait_stopped(pid_t pid)
-{
-	int ms, status;
-
-	for (ms = 0; ms < ISO_WAIT_MS; ms++) {
-		if (waitpid(pid, &status, WNOHANG | WUNTRACED) == pid)
-			return WIFSTOPPED(status);
-		iso_sleep_ms(1);
-	}
-	return false;
-}
-
-/* The thread goes on afterwards, so it must be told. */
-TEST_F_TIMEOUT(iso, signal_stop_cont, ISO_TIMEOUT)
-{
-	iso_start_quiet(_metadata, &spin_case);
-	ASSERT_EQ(0, kill(iso.victim, SIGSTOP));
-	ASSERT_TRUE(wait_stopped(iso.victim));
-	EXPECT_EQ(0, iso.sh->sig_total);
-	ASSERT_EQ(0, kill(iso.victim, SIGCONT));
-	iso_expect_loss(_metadata, SIGUSR1, NULL);
 }
 
 static void prepare_timer(struct iso_shared *sh)
@@ -842,7 +796,7 @@ static void prepare_timer(struct iso_shared *sh)
 TEST_F_TIMEOUT(iso, signal_own_timer, ISO_TIMEOUT)
 {
 	const struct iso_case c = {
-		.flags = ISO_USR1, .prepare = prepare_timer, .act = act_spin,
+		.flags = ISO_USR1, .prepare = prepare_timer, .act = iso_act_spin,
 	};
 
 	iso_start(_metadata, &c);
@@ -854,78 +808,23 @@ TEST_F_TIMEOUT(iso, signal_own_timer, ISO_TIMEOUT)
 	EXPECT_EQ(1, iso.sh->sig_total);
 }
 
-/* Tracers. */
-
-/* Lets a traced victim go on until it is told; its signals are passed on. */
-static bool trace_until_told(int swallow)
-{
-	int ms, sig, status;
-
-	for (ms = 0; ms < ISO_WAIT_MS; ms++) {
-		if (waitpid(iso.victim, &status, WNOHANG) == iso.victim) {
-			if (!WIFSTOPPED(status)) {
-				iso.victim = 0;
-				return false;
-			}
-			sig = WSTOPSIG(status);
-			if (status >> 16 || sig == SIGSTOP || sig == SIGTRAP ||
-			    sig == swallow)
-				sig = 0;
-			ptrace(PTRACE_CONT, iso.victim, 0, sig);
-		}
-		if (LOAD(iso.sh->sig_total))
-			return true;
-		iso_sleep_ms(1);
-	}
-	return false;
-}
-
-TEST_F_TIMEOUT(iso, ptrace_seize, ISO_TIMEOUT)
-{
-	iso_start_quiet(_metadata, &spin_case);
-	ASSERT_EQ(0, ptrace(PTRACE_SEIZE, iso.victim, 0, 0));
-	iso_expect_silent(_metadata);
-}
-
-TEST_F_TIMEOUT(iso, ptrace_interrupt, ISO_TIMEOUT)
-{
-	iso_start_quiet(_metadata, &spin_case);
-	ASSERT_EQ(0, ptrace(PTRACE_SEIZE, iso.victim, 0, 0));
-	ASSERT_EQ(0, ptrace(PTRACE_INTERRUPT, iso.victim, 0, 0));
-	EXPECT_TRUE(trace_until_told(0));
-	iso_expect_loss(_metadata, SIGUSR1, NULL);
-}
-
-TEST_F_TIMEOUT(iso, ptrace_attach, ISO_TIMEOUT)
-{
-	iso_start_quiet(_metadata, &spin_case);
-	ASSERT_EQ(0, ptrace(PTRACE_ATTACH, iso.victim, 0, 0));
-	EXPECT_TRUE(trace_until_told(0));
-	iso_expect_loss(_metadata, SIGUSR1, NULL);
-}
-
-/* The tracer swallows the signal that entered the kernel: a loss. */
-TEST_F_TIMEOUT(iso, ptrace_suppressed, ISO_TIMEOUT)
-{
-	iso_start_quiet(_metadata, &spin_case);
-	ASSERT_EQ(0, ptrace(PTRACE_SEIZE, iso.victim, 0, 0));
-	ASSERT_EQ(0, kill(iso.victim, SIGUSR2));
-	EXPECT_TRUE(trace_until_told(SIGUSR2));
-	iso_expect_loss(_metadata, SIGUSR1, NULL);
-}
-
 /* Affinity. */
 
+/*
+ * The thread is told while it is still on its CPU, or once it has been moved:
+ * the interrupt that tells it may come first. But when the caller of
+ * sched_setaffinity() goes on, the thread is gone from that CPU.
+ */
 TEST_F_TIMEOUT(iso, affinity_moved, ISO_TIMEOUT)
 {
 	cpu_set_t set;
 
-	iso_start_quiet(_metadata, &spin_case);
+	iso_start_quiet(_metadata, &iso_spin_case);
 	iso_housekeeping(&set);
 	ASSERT_EQ(0, sched_setaffinity(iso.victim, sizeof(set), &set));
 	iso_expect_loss(_metadata, SIGUSR1, "affinity change");
-	EXPECT_TRUE(CPU_ISSET(iso.sh->sig_cpu, &set)) {
-		TH_LOG("told on CPU %d", iso.sh->sig_cpu);
+	EXPECT_TRUE(CPU_ISSET(iso.sh->val[2], &set)) {
+		TH_LOG("on CPU %ld afterwards", iso.sh->val[2]);
 	}
 }
 
@@ -933,41 +832,23 @@ TEST_F_TIMEOUT(iso, affinity_same, ISO_TIMEOUT)
 {
 	cpu_set_t set;
 
-	iso_start_quiet(_metadata, &spin_case);
+	iso_start_quiet(_metadata, &iso_spin_case);
 	CPU_ZERO(&set);
 	CPU_SET(iso.cpu, &set);
 	ASSERT_EQ(0, sched_setaffinity(iso.victim, sizeof(set), &set));
 	iso_expect_silent(_metadata);
 }
 
-static void act_spin_then_syscall(struct iso_shared *sh)
-{
-	iso_spin_until(&sh->go);
-	sh->val[0] = LOAD(sh->sig_total);
-	sh->val[1] = syscall(SYS_getppid);
-}
-
-/*
- * A wider mask need not enter the CPU. If it does the thread is told at once;
- * if not it is isolated still, and the next stray call tells it.
- */
+/* It stays, but could go elsewhere: no longer a thread that may be isolated. */
 TEST_F_TIMEOUT(iso, affinity_wider, ISO_TIMEOUT)
 {
-	const struct iso_case c = {
-		.flags = ISO_USR1, .act = act_spin_then_syscall,
-	};
 	cpu_set_t set;
 
-	iso_start_quiet(_metadata, &c);
+	iso_start_quiet(_metadata, &iso_spin_case);
 	iso_housekeeping(&set);
 	CPU_SET(iso.cpu, &set);
 	ASSERT_EQ(0, sched_setaffinity(iso.victim, sizeof(set), &set));
-	iso_sleep_ms(50);
-	STORE(iso.sh->go, 1);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	TH_LOG("told at once: %s", iso.sh->val[0] ? "yes" : "no");
-	iso_expect_loss(_metadata, SIGUSR1,
-			iso.sh->val[0] ? "affinity change" : "syscall ");
+	iso_expect_loss(_metadata, SIGUSR1, "affinity change");
 }
 
 /* Children. */
@@ -1000,8 +881,7 @@ TEST_F_TIMEOUT(iso, child_fork, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_fork };
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_loss(_metadata, SIGUSR1, "syscall ");
 	EXPECT_EQ(33 << 8, iso.sh->val[1]);
 	EXPECT_EQ(10, iso.sh->val[6]);
@@ -1022,8 +902,7 @@ TEST_F_TIMEOUT(iso, child_vfork, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_vfork };
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_loss(_metadata, SIGUSR1, "syscall ");
 	EXPECT_EQ(34 << 8, iso.sh->val[1]);
 }
@@ -1047,8 +926,7 @@ TEST_F_TIMEOUT(iso, child_thread, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_thread };
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_loss(_metadata, SIGUSR1, "syscall ");
 	EXPECT_EQ(0, iso.sh->val[1]);
 	EXPECT_EQ(10, iso.sh->val[6]);
@@ -1066,14 +944,12 @@ static void act_exec(struct iso_shared *sh)
 TEST_F_TIMEOUT(iso, child_exec, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_exec };
-	char cause[32];
 
 	iso_start(_metadata, &c);
 	EXPECT_EQ(55 << 8, iso_wait_exit());
 	EXPECT_EQ(1, iso.sh->sig[SIGUSR1]);
 	EXPECT_EQ(1, iso.sh->sig_total);
-	snprintf(cause, sizeof(cause), "syscall %d", SYS_execve);
-	iso_expect_logged(_metadata, cause);
+	iso_expect_logged_syscall(_metadata, SYS_execve);
 }
 
 /* The handler. */
@@ -1145,8 +1021,7 @@ TEST_F_TIMEOUT(iso, handler_enter_and_return, ISO_TIMEOUT)
 		.act = act_getppid,
 	};
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_sleep_ms(20);
 	iso_stop(_metadata);
 	EXPECT_EQ(0, iso.sh->val[0]);
@@ -1169,8 +1044,7 @@ TEST_F_TIMEOUT(iso, handler_off_for_good, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_getppid_100 };
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_loss(_metadata, SIGUSR1, NULL);
 	EXPECT_EQ(100, iso.sh->val[1]);
 }
@@ -1191,8 +1065,7 @@ static void prepare_mapped(struct iso_shared *sh)
 
 static void sibling_munmap(struct iso_shared *sh)
 {
-	while (!LOAD(sh->go))
-		iso_sleep_ms(1);
+	iso_wait_go(sh);
 	munmap(fault_page, sysconf(_SC_PAGESIZE));
 }
 
@@ -1212,8 +1085,7 @@ TEST_F_TIMEOUT(iso, sibling_munmap, ISO_TIMEOUT)
 
 static void sibling_mprotect(struct iso_shared *sh)
 {
-	while (!LOAD(sh->go))
-		iso_sleep_ms(1);
+	iso_wait_go(sh);
 	mprotect(fault_page, sysconf(_SC_PAGESIZE), PROT_READ);
 }
 
@@ -1239,8 +1111,7 @@ static void prepare_membarrier(struct iso_shared *sh)
 
 static void sibling_membarrier(struct iso_shared *sh)
 {
-	while (!LOAD(sh->go))
-		iso_sleep_ms(1);
+	iso_wait_go(sh);
 	if (!sh->val[0])
 		sh->val[1] = syscall(SYS_membarrier,
 				     MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
@@ -1263,8 +1134,7 @@ TEST_F_TIMEOUT(iso, sibling_membarrier, ISO_TIMEOUT)
 
 static void sibling_exit_group(struct iso_shared *sh)
 {
-	while (!LOAD(sh->go))
-		iso_sleep_ms(1);
+	iso_wait_go(sh);
 	_exit(9);
 }
 
@@ -1283,8 +1153,7 @@ TEST_F_TIMEOUT(iso, sibling_exit_group, ISO_TIMEOUT)
 
 static void sibling_exec(struct iso_shared *sh)
 {
-	while (!LOAD(sh->go))
-		iso_sleep_ms(1);
+	iso_wait_go(sh);
 	act_exec(sh);
 }
 
@@ -1300,14 +1169,8 @@ TEST_F_TIMEOUT(iso, sibling_exec, ISO_TIMEOUT)
 
 static void sibling_crash(struct iso_shared *sh)
 {
-	struct rlimit rl = { RLIM_INFINITY, RLIM_INFINITY };
-	char dir[] = "/tmp/task_isolation.XXXXXX";
-
-	while (!LOAD(sh->go))
-		iso_sleep_ms(1);
-	setrlimit(RLIMIT_CORE, &rl);
-	if (mkdtemp(dir) && !chdir(dir))
-		memcpy(sh->val + 4, dir, sizeof(dir));
+	iso_wait_go(sh);
+	core_dir(sh);
 	signal(SIGSEGV, SIG_DFL);
 	raise(SIGSEGV);
 }
@@ -1316,18 +1179,10 @@ static void sibling_crash(struct iso_shared *sh)
 TEST_F_TIMEOUT(iso, sibling_coredump, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .sibling = sibling_crash };
-	int status;
 
 	iso_start_quiet(_metadata, &c);
 	STORE(iso.sh->go, 1);
-	status = iso_wait_exit();
-	EXPECT_TRUE(status != -1 && WIFSIGNALED(status) &&
-		    WTERMSIG(status) == SIGSEGV) {
-		TH_LOG("victim ended with status 0x%x", status);
-	}
-	EXPECT_EQ(0, iso.sh->sig_total);
-	if (iso.sh->val[4])
-		remove_dir((char *)(iso.sh->val + 4));
+	expect_core(_metadata);
 }
 
 static void sibling_idle(struct iso_shared *sh)
@@ -1355,20 +1210,15 @@ TEST_F_TIMEOUT(iso, sibling_harmless, ISO_TIMEOUT)
 
 TEST_F_TIMEOUT(iso, cpu_second_task, ISO_TIMEOUT)
 {
+	struct iso_shared *other = iso_share(sizeof(*other));
 	pid_t pid;
 
-	iso_start_quiet(_metadata, &spin_case);
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		iso_pin(iso.cpu);
-		for (;;)
-			iso_spin_rounds(1000);
-	}
+	ASSERT_NE(MAP_FAILED, other);
+	iso_start_quiet(_metadata, &iso_spin_case);
+	pid = iso_start_busy(other, iso.cpu, false);
+	ASSERT_LT(0, pid);
 	iso_expect_loss(_metadata, SIGUSR1, NULL);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	iso_end(pid);
 }
 
 /* The number of the first serial port's interrupt, or -1. */
@@ -1402,7 +1252,7 @@ TEST_F_TIMEOUT(iso, cpu_device_irq, ISO_TIMEOUT)
 		SKIP(return, "cannot open the serial port");
 	snprintf(path, sizeof(path), "/proc/irq/%d/smp_affinity_list", irq);
 	iso_read_file(path, old, sizeof(old));
-	iso_start_quiet(_metadata, &spin_case);
+	iso_start_quiet(_metadata, &iso_spin_case);
 	snprintf(text, sizeof(text), "%d", iso.cpu);
 	if (iso_write_file(path, text)) {
 		iso_stop(_metadata);
@@ -1424,56 +1274,17 @@ TEST_F_TIMEOUT(iso, cpu_device_irq, ISO_TIMEOUT)
 	iso_expect_loss(_metadata, SIGUSR1, text);
 }
 
-#define FREEZER		ISO_CGROUP "/task_isolation_test"
-
-static void prepare_freezer(struct iso_shared *sh)
-{
-	sh->val[0] = iso_write_file(FREEZER "/cgroup.procs", "0");
-}
-
-/* The freezer stops it and lets it go on: told, once. */
-TEST_F_TIMEOUT(iso, cpu_freezer, ISO_TIMEOUT)
-{
-	const struct iso_case c = {
-		.flags = ISO_USR1, .prepare = prepare_freezer, .act = act_spin,
-	};
-	char events[256];
-	int ms;
-
-	if (!iso_mount_cgroup())
-		SKIP(return, "no cgroup v2 at " ISO_CGROUP);
-	if (mkdir(FREEZER, 0755) && errno != EEXIST)
-		SKIP(return, "cannot make " FREEZER);
-	iso_start_quiet(_metadata, &c);
-	EXPECT_EQ(0, iso.sh->val[0]);
-	EXPECT_EQ(0, iso_write_file(FREEZER "/cgroup.freeze", "1"));
-	for (ms = 0; ms < ISO_WAIT_MS; ms++) {
-		iso_read_file(FREEZER "/cgroup.events", events, sizeof(events));
-		if (strstr(events, "frozen 1"))
-			break;
-		iso_sleep_ms(1);
-	}
-	EXPECT_NE(NULL, strstr(events, "frozen 1"));
-	EXPECT_EQ(0, LOAD(iso.sh->sig_total));
-	EXPECT_EQ(0, iso_write_file(FREEZER "/cgroup.freeze", "0"));
-	iso_expect_loss(_metadata, SIGUSR1, NULL);
-	rmdir(FREEZER);
-	iso_cgroup_settle();
-}
-
 /* A is isolated; B enters, leaves and loses on another CPU, many times. */
 TEST_F_TIMEOUT(iso, two_cpus, 2 * ISO_TIMEOUT)
 {
-	struct iso_shared *other;
+	struct iso_shared *other = iso_share(sizeof(*other));
 	int i, status;
 	pid_t pid;
 
 	if (iso.cpu2 < 0)
 		SKIP(return, "only one isolation CPU");
-	other = mmap(NULL, sizeof(*other), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, other);
-	iso_start_quiet(_metadata, &spin_case);
+	iso_start_quiet(_metadata, &iso_spin_case);
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -1494,7 +1305,6 @@ TEST_F_TIMEOUT(iso, two_cpus, 2 * ISO_TIMEOUT)
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(50, other->sig_total);
 	iso_expect_silent(_metadata);
-	munmap(other, sizeof(*other));
 }
 
 /* CPUs going down. These come last: what they change may linger. */
@@ -1524,7 +1334,7 @@ TEST_F_TIMEOUT(iso, hotplug_other, 2 * ISO_TIMEOUT)
 	}
 	if (!cpu)
 		SKIP(return, "no other CPU to take down");
-	iso_start_quiet(_metadata, &spin_case);
+	iso_start_quiet(_metadata, &iso_spin_case);
 	if (set_online(cpu, 0)) {
 		iso_stop(_metadata);
 		SKIP(return, "CPU %d does not go down: %s", cpu, strerror(errno));
@@ -1542,7 +1352,7 @@ TEST_F_TIMEOUT(iso, hotplug_other, 2 * ISO_TIMEOUT)
 
 TEST_F_TIMEOUT(iso, hotplug_own, 2 * ISO_TIMEOUT)
 {
-	iso_start_quiet(_metadata, &spin_case);
+	iso_start_quiet(_metadata, &iso_spin_case);
 	if (set_online(iso.cpu, 0)) {
 		iso_stop(_metadata);
 		SKIP(return, "CPU %d does not go down: %s", iso.cpu,
@@ -1554,7 +1364,7 @@ TEST_F_TIMEOUT(iso, hotplug_own, 2 * ISO_TIMEOUT)
 	EXPECT_NE(iso.cpu, iso.sh->val[2]);
 
 	/* The CPU is as good as before. */
-	iso_start_quiet(_metadata, &spin_case);
+	iso_start_quiet(_metadata, &iso_spin_case);
 	iso_expect_silent(_metadata);
 }
 

@@ -10,10 +10,20 @@
  *			work. A function call that another CPU sends is told, and
  *			shown, but is none of that
  *
- * Usage: quiet_test [-n entries] (or TASK_ISOLATION_ENTRIES=entries). Run it
- * under load on the housekeeping CPUs to learn something.
+ * Both are counted on a calm machine and, where there is stress-ng, under its
+ * load on the housekeeping CPUs.
+ *
+ * Usage: quiet_test [-n entries] (or TASK_ISOLATION_ENTRIES=entries)
  */
+#include <dirent.h>
+#include <sys/resource.h>
+
 #include "common.h"
+
+/* Of stress-ng's arguments, the one that says how many CPUs to keep busy. */
+#define ARG_CPUS	5
+/* Its other stressors, one instance of each. */
+#define OTHERS		4
 
 static int entries = 1000;
 
@@ -52,34 +62,90 @@ static void print_log(struct iso_log *log)
 		ksft_print_msg("kernel: %s\n", log->line[i]);
 }
 
-int main(int argc, char **argv)
+/* Whether stress-ng has all its workers; they are named after what they do. */
+static bool loaded(void)
+{
+	char path[320], name[64];
+	struct dirent *d;
+	cpu_set_t set;
+	int n = 0;
+	DIR *dir;
+
+	iso_housekeeping(&set);
+	dir = opendir("/proc");
+	while (dir && (d = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%s/comm", d->d_name);
+		n += d->d_name[0] >= '1' && d->d_name[0] <= '9' &&
+		     iso_read_file(path, name, sizeof(name)) > 0 &&
+		     !strncmp(name, "stress-ng-", strlen("stress-ng-"));
+	}
+	if (dir)
+		closedir(dir);
+	return n >= CPU_COUNT(&set) + OTHERS;
+}
+
+/* Ends stress-ng with its workers. Returns what it used, in ms of CPU time. */
+static long stop_load(pid_t pid)
+{
+	struct rusage ru;
+	int status;
+
+	kill(pid, SIGINT);
+	if (wait4(pid, &status, 0, &ru) != pid)
+		return 0;
+	return (ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000 +
+	       (ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1000;
+}
+
+/* Loads the CPUs that this process may use. NULL, or why there is no load. */
+static const char *start_load(pid_t *pid)
+{
+	static const char * const argv[] = {
+		"stress-ng", "--quiet", "--temp-path", "/tmp", "--cpu", NULL, "--vm", "1",
+		"--vm-bytes", "32M", "--fork", "1", "--sock", "1", "--timer", "1", NULL,
+	};
+	char *args[ARRAY_SIZE(argv)];
+	char cpus[16];
+	cpu_set_t set;
+	int ms, status;
+
+	iso_housekeeping(&set);
+	snprintf(cpus, sizeof(cpus), "%d", CPU_COUNT(&set));
+	memcpy(args, argv, sizeof(argv));
+	args[ARG_CPUS] = cpus;
+	*pid = fork();
+	if (*pid < 0)
+		return "fork failed";
+	if (!*pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* It has opinions about being ended early. */
+		dup2(open("/dev/null", O_RDWR), STDERR_FILENO);
+		execvp(args[0], args);
+		_exit(errno == ENOENT ? KSFT_SKIP : KSFT_FAIL);
+	}
+	for (ms = 0; ms < 60000; ms++) {
+		if (waitpid(*pid, &status, WNOHANG) == *pid) {
+			*pid = 0;
+			return WIFEXITED(status) && WEXITSTATUS(status) == KSFT_SKIP ?
+			       "no stress-ng" : "stress-ng failed";
+		}
+		if (loaded())
+			return NULL;
+		iso_sleep_ms(1);
+	}
+	stop_load(*pid);
+	return "stress-ng starts no workers";
+}
+
+/* Enters many times, and gives two results. */
+static void run(int cpu, const char *when)
 {
 	static struct iso_log log;
-	int cpu, cpu2, opt, status, allowed, calls, other;
 	char cause[ISO_LOG_LEN];
+	int status, allowed, calls, other;
 	struct iso_shared *sh;
-	const char *reason;
 	pid_t pid;
 
-	if (getenv("TASK_ISOLATION_ENTRIES"))
-		entries = atoi(getenv("TASK_ISOLATION_ENTRIES"));
-	while ((opt = getopt(argc, argv, "n:")) != -1) {
-		if (opt != 'n') {
-			fprintf(stderr, "Usage: %s [-n entries]\n", argv[0]);
-			return KSFT_FAIL;
-		}
-		entries = atoi(optarg);
-	}
-	ksft_print_header();
-	reason = iso_find_cpu(&cpu, &cpu2);
-	if (reason)
-		ksft_exit_skip("%s\n", reason);
-	if (entries < 1)
-		ksft_exit_fail_msg("no entries to make\n");
-	ksft_set_plan(2);
-
-	if (iso_pin_housekeeping())
-		ksft_exit_fail_perror("housekeeping CPUs");
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
 		  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (sh == MAP_FAILED)
@@ -102,19 +168,62 @@ int main(int argc, char **argv)
 
 	/* One of a thousand, and none of fewer. */
 	allowed = entries / 1000;
-	ksft_print_msg("using CPU %d\n", cpu);
-	printf("# first-call success %d of %d\n", sh->count - sh->again, entries);
+	printf("# first-call success %d of %d %s\n", sh->count - sh->again, entries, when);
 	if (sh->again || sh->sig_total || sh->count != entries)
 		print_log(&log);
 	if (sh->err)
 		ksft_print_msg("prctl failed: %s\n", strerror(sh->err));
-	ksft_test_result(!status && !sh->err && sh->count == entries &&
-			 sh->again <= allowed,
-			 "first call succeeds (%d EAGAIN, %d allowed)\n",
+	ksft_test_result(!status && !sh->err && sh->count == entries && sh->again <= allowed,
+			 "first call succeeds, %s (%d EAGAIN, %d allowed)\n", when,
 			 sh->again, allowed);
 	ksft_print_msg("%d of %d lost, %d by function calls of other CPUs\n",
 		       sh->sig_total, sh->ready, calls);
 	ksft_test_result(!status && sh->ready > 0 && other <= 0 && !sh->leave,
-			 "no entry is lost to this CPU's own work\n");
+			 "no entry is lost to this CPU's own work, %s\n", when);
+	close(log.fd);
+}
+
+int main(int argc, char **argv)
+{
+	int cpu, cpu2, opt;
+	const char *reason;
+	pid_t load;
+	bool alive;
+	long used;
+
+	if (getenv("TASK_ISOLATION_ENTRIES"))
+		entries = atoi(getenv("TASK_ISOLATION_ENTRIES"));
+	while ((opt = getopt(argc, argv, "n:")) != -1) {
+		if (opt != 'n') {
+			fprintf(stderr, "Usage: %s [-n entries]\n", argv[0]);
+			return KSFT_FAIL;
+		}
+		entries = atoi(optarg);
+	}
+	ksft_print_header();
+	reason = iso_find_cpu(&cpu, &cpu2);
+	if (reason)
+		ksft_exit_skip("%s\n", reason);
+	if (entries < 1)
+		ksft_exit_fail_msg("no entries to make\n");
+	ksft_set_plan(5);
+	if (iso_pin_housekeeping())
+		ksft_exit_fail_perror("housekeeping CPUs");
+	ksft_print_msg("using CPU %d\n", cpu);
+
+	run(cpu, "calm");
+	reason = start_load(&load);
+	if (reason) {
+		ksft_test_result_skip("first call succeeds, loaded: %s\n", reason);
+		ksft_test_result_skip("no entry is lost to this CPU's own work, loaded\n");
+		ksft_test_result_skip("the load was one\n");
+		ksft_finished();
+	}
+	run(cpu, "loaded");
+	/* It may not have died or slept meanwhile. */
+	alive = loaded();
+	used = stop_load(load);
+	ksft_print_msg("stress-ng used %ld ms of CPU time\n", used);
+	ksft_test_result(alive && used > 0, "the load was one\n");
 	ksft_finished();
 }

@@ -4,13 +4,15 @@
  *
  * Test Summary
  *
- *  * iso.int80_*	The gate reads a 32-bit call's number as what it is
+ *  * int80.*		The gate reads a 32-bit call's number as what it is
+ *  * iso.compat_*	The fast system call of 32-bit programs
  *  * iso.x32_*		Numbers with the x32 bit
  *  * iso.vsyscall	The emulated page: told, and executed
  *  * iso.umip		An instruction that the kernel emulates
  *  * iso.trap_*	Exceptions that end in a signal: that one, no other
- *  * iso.nmi		An NMI, if the log may carry a backtrace
+ *  * iso.nmi		An NMI
  */
+#include <cpuid.h>
 #include <sys/stat.h>
 
 #include "fixture.h"
@@ -61,6 +63,20 @@ static bool have_int80(void)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
 }
 
+FIXTURE(int80) {};
+
+FIXTURE_SETUP(int80)
+{
+	if (!have_int80())
+		SKIP(return, "no int 0x80");
+	iso_setup_cpu(_metadata);
+}
+
+FIXTURE_TEARDOWN(int80)
+{
+	iso_close(_metadata);
+}
+
 static void act_int80_umask(struct iso_shared *sh)
 {
 	/* 60 is exit for a 64-bit call. */
@@ -80,18 +96,15 @@ static void prepare_umask(struct iso_shared *sh)
 	iso_hook = hook_umask;
 }
 
-TEST_F_TIMEOUT(iso, int80_umask, ISO_TIMEOUT)
+TEST_F_TIMEOUT(int80, umask, ISO_TIMEOUT)
 {
 	const struct iso_case c = {
 		.flags = ISO_USR1, .prepare = prepare_umask,
 		.act = act_int80_umask,
 	};
 
-	if (!have_int80())
-		SKIP(return, "no int 0x80");
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	iso_expect_loss(_metadata, SIGUSR1, "syscall 60");
+	iso_start_acted(_metadata, &c);
+	iso_expect_refused(_metadata, SIGUSR1, 60);
 	EXPECT_EQ(0077, iso.sh->val[0]) {
 		TH_LOG("executed before the handler ran");
 	}
@@ -105,15 +118,12 @@ static void act_int80_157(struct iso_shared *sh)
 	sh->val[1] = int80(157, 0, 0, 0, 0, 0);
 }
 
-TEST_F_TIMEOUT(iso, int80_157, ISO_TIMEOUT)
+TEST_F_TIMEOUT(int80, sched_getscheduler, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_int80_157 };
 
-	if (!have_int80())
-		SKIP(return, "no int 0x80");
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	iso_expect_loss(_metadata, SIGUSR1, "syscall 157");
+	iso_start_acted(_metadata, &c);
+	iso_expect_refused(_metadata, SIGUSR1, 157);
 	EXPECT_EQ(0, iso.sh->val[1]);
 }
 
@@ -127,15 +137,12 @@ static void act_int80_157_48(struct iso_shared *sh)
 			     : "memory", "r8", "r9", "r10", "r11");
 }
 
-TEST_F_TIMEOUT(iso, int80_157_looks_allowed, ISO_TIMEOUT)
+TEST_F_TIMEOUT(int80, looks_allowed, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_int80_157_48 };
 
-	if (!have_int80())
-		SKIP(return, "no int 0x80");
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	iso_expect_loss(_metadata, SIGUSR1, "syscall 157");
+	iso_start_acted(_metadata, &c);
+	iso_expect_refused(_metadata, SIGUSR1, 157);
 }
 
 static void act_int80_231(struct iso_shared *sh)
@@ -144,15 +151,12 @@ static void act_int80_231(struct iso_shared *sh)
 	sh->val[1] = int80(231, -1, 0, 0, 0, 0);
 }
 
-TEST_F_TIMEOUT(iso, int80_231, ISO_TIMEOUT)
+TEST_F_TIMEOUT(int80, fgetxattr, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_int80_231 };
 
-	if (!have_int80())
-		SKIP(return, "no int 0x80");
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	iso_expect_loss(_metadata, SIGUSR1, "syscall 231");
+	iso_start_acted(_metadata, &c);
+	iso_expect_refused(_metadata, SIGUSR1, 231);
 	EXPECT_GT(0, iso.sh->val[1]);
 }
 
@@ -165,14 +169,11 @@ static void act_int80_prctl_off(struct iso_shared *sh)
 		sh->val[1] += getppid() > 0;
 }
 
-TEST_F_TIMEOUT(iso, int80_prctl_off, ISO_TIMEOUT)
+TEST_F_TIMEOUT(int80, prctl_off, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_int80_prctl_off };
 
-	if (!have_int80())
-		SKIP(return, "no int 0x80");
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_silent(_metadata);
 	EXPECT_EQ(0, iso.sh->val[0]);
 	EXPECT_EQ(10, iso.sh->val[1]);
@@ -180,27 +181,28 @@ TEST_F_TIMEOUT(iso, int80_prctl_off, ISO_TIMEOUT)
 
 static void act_int80_prctl_on(struct iso_shared *sh)
 {
-	sh->val[0] = int80(IA32_PRCTL, PR_TASK_ISOLATION,
-			   PR_TASK_ISOLATION_ENABLE |
-			   PR_TASK_ISOLATION_SET_SIG(SIGUSR2), 0, 0, 0);
+	int tries;
+
+	/* As iso_enter() does. */
+	for (tries = 0; tries < ISO_TRIES; tries++) {
+		sh->val[0] = int80(IA32_PRCTL, PR_TASK_ISOLATION,
+				   PR_TASK_ISOLATION_ENABLE |
+				   PR_TASK_ISOLATION_SET_SIG(SIGUSR2), 0, 0, 0);
+		if (sh->val[0] != -EAGAIN)
+			break;
+		iso_sleep_ms(10);
+	}
 	sh->val[1] = getppid();
 }
 
 /* Enters through int80 as well; what follows is a loss by its signal. */
-TEST_F_TIMEOUT(iso, int80_prctl_on, ISO_TIMEOUT)
+TEST_F_TIMEOUT(int80, prctl_on, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_int80_prctl_on };
 
-	if (!have_int80())
-		SKIP(return, "no int 0x80");
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	if (iso.sh->val[0] == -EAGAIN) {
-		iso_expect_silent(_metadata);
-		SKIP(return, "EAGAIN");
-	}
+	iso_start_acted(_metadata, &c);
 	EXPECT_EQ(0, iso.sh->val[0]);
-	iso_expect_loss(_metadata, SIGUSR2, NULL);
+	iso_expect_refused(_metadata, SIGUSR2, SYS_getppid);
 }
 
 static void act_int80_exit(struct iso_shared *sh)
@@ -208,14 +210,12 @@ static void act_int80_exit(struct iso_shared *sh)
 	int80(IA32_EXIT, 21, 0, 0, 0, 0);
 }
 
-TEST_F_TIMEOUT(iso, int80_exit, ISO_TIMEOUT)
+TEST_F_TIMEOUT(int80, exit, ISO_TIMEOUT)
 {
 	const struct iso_case c = {
 		.flags = PR_TASK_ISOLATION_ENABLE, .act = act_int80_exit,
 	};
 
-	if (!have_int80())
-		SKIP(return, "no int 0x80");
 	iso_start(_metadata, &c);
 	EXPECT_EQ(21 << 8, iso_wait_exit());
 	EXPECT_EQ(1, iso.sh->ready);
@@ -227,14 +227,12 @@ static void act_int80_exit_group(struct iso_shared *sh)
 	int80(IA32_EXIT_GROUP, 22, 0, 0, 0, 0);
 }
 
-TEST_F_TIMEOUT(iso, int80_exit_group, ISO_TIMEOUT)
+TEST_F_TIMEOUT(int80, exit_group, ISO_TIMEOUT)
 {
 	const struct iso_case c = {
 		.flags = PR_TASK_ISOLATION_ENABLE, .act = act_int80_exit_group,
 	};
 
-	if (!have_int80())
-		SKIP(return, "no int 0x80");
 	iso_start(_metadata, &c);
 	EXPECT_EQ(22 << 8, iso_wait_exit());
 	EXPECT_EQ(1, iso.sh->ready);
@@ -251,20 +249,102 @@ static void act_int80_minus_one(struct iso_shared *sh)
 	sh->val[1] = int80(-1, 0, 0, 0, 0, 0);
 }
 
-TEST_F_TIMEOUT(iso, int80_minus_one, ISO_TIMEOUT)
+TEST_F_TIMEOUT(int80, minus_one, ISO_TIMEOUT)
 {
 	const struct iso_case c = {
 		.flags = ISO_USR1, .prepare = prepare_int80_minus_one,
 		.act = act_int80_minus_one,
 	};
 
-	if (!have_int80())
-		SKIP(return, "no int 0x80");
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_loss(_metadata, SIGUSR1, NULL);
 	EXPECT_EQ(iso.sh->val[0], iso.sh->val[1]);
 	EXPECT_GT(0, iso.sh->val[1]);
+}
+
+/*
+ * SYSCALL of 32-bit code where the CPU has it, SYSENTER where not. The kernel
+ * returns from both to the 32-bit vDSO, which a 64-bit program does not have,
+ * so the handler must not return, and needs a stack of its own: the pointer
+ * to the current one is what is wrong.
+ */
+#define COMPAT_CS		0x23
+#define SIGNATURE_HYGON_EBX	0x6f677948
+
+/* movl nr, %eax; movl stack, %ebp; movl stack, %esp; the call; ud2 */
+static unsigned char compat_code[] = {
+	0xb8, IA32_GETPID, 0, 0, 0, 0xbd, 0, 0, 0, 0, 0xbc, 0, 0, 0, 0, 0x0f, 0x34, 0x0f, 0x0b,
+};
+
+#define COMPAT_EBP	6
+#define COMPAT_ESP	11
+#define COMPAT_CALL	16
+
+/* What ljmp reads: offset and selector. */
+static unsigned short compat_entry[3] = { 0, 0, COMPAT_CS };
+
+static bool compat_bad_stack;
+
+static void prepare_compat(struct iso_shared *sh)
+{
+	long size = sysconf(_SC_PAGESIZE);
+	unsigned int max, b, c, d, addr;
+	stack_t stack = { .ss_size = 16 * size };
+	struct sigaction sa;
+	void *code;
+
+	stack.ss_sp = mmap(NULL, stack.ss_size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	code = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT | MAP_POPULATE, -1, 0);
+	if (stack.ss_sp == MAP_FAILED || code == MAP_FAILED || sigaltstack(&stack, NULL)) {
+		sh->val[0] = errno;
+		return;
+	}
+	sigaction(SIGUSR1, NULL, &sa);
+	sa.sa_flags |= SA_ONSTACK;
+	sigaction(SIGUSR1, &sa, NULL);
+
+	__cpuid(0, max, b, c, d);
+	/* AMD and Hygon have no SYSENTER in long mode, the others no SYSCALL in compat mode. */
+	if (b == signature_AMD_ebx || b == SIGNATURE_HYGON_EBX)
+		compat_code[COMPAT_CALL] = 0x05;
+	addr = (unsigned long)code;
+	memcpy(compat_entry, &addr, sizeof(addr));
+	/* Where the sixth argument is read from; nothing is mapped at 0. */
+	addr = compat_bad_stack ? 0 : addr + size / 2;
+	memcpy(compat_code + COMPAT_EBP, &addr, sizeof(addr));
+	memcpy(compat_code + COMPAT_ESP, &addr, sizeof(addr));
+	memcpy(code, compat_code, sizeof(compat_code));
+}
+
+/* Gets back by a jump out of the handler, which the kernel enters in 64-bit mode. */
+ISO_ACT_JUMP(compat, __asm__ __volatile__("ljmpl *%0" : : "m" (compat_entry) : "memory"))
+
+static void run_compat(struct __test_metadata *_metadata, bool bad_stack)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_compat, .act = act_compat,
+	};
+
+	if (!have_int80())
+		SKIP(return, "no 32-bit system calls");
+	compat_bad_stack = bad_stack;
+	iso_start_acted(_metadata, &c);
+	ASSERT_EQ(0, iso.sh->val[0]);
+	iso_expect_refused(_metadata, SIGUSR1, IA32_GETPID);
+	EXPECT_EQ(getpid(), iso.sh->val[1]);
+}
+
+TEST_F_TIMEOUT(iso, compat_syscall, ISO_TIMEOUT)
+{
+	run_compat(_metadata, false);
+}
+
+/* Fails before it gets to where isolation refuses calls, which is told too. */
+TEST_F_TIMEOUT(iso, compat_bad_stack, ISO_TIMEOUT)
+{
+	run_compat(_metadata, true);
 }
 
 static void act_x32_getpid(struct iso_shared *sh)
@@ -277,8 +357,7 @@ TEST_F_TIMEOUT(iso, x32_getpid, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_x32_getpid };
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_loss(_metadata, SIGUSR1, NULL);
 	EXPECT_TRUE(iso.sh->val[1] == -1 || iso.sh->val[1] > 0);
 }
@@ -298,8 +377,7 @@ TEST_F_TIMEOUT(iso, x32_prctl_off, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_x32_prctl };
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	if (iso.sh->val[1] == 0 && iso.sh->val[2] == 0) {
 		iso_expect_silent(_metadata);
 		return;
@@ -339,8 +417,7 @@ TEST_F_TIMEOUT(iso, vsyscall, ISO_TIMEOUT)
 
 	if (!have_vsyscall())
 		SKIP(return, "no vsyscall page");
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_loss(_metadata, SIGUSR1, "page fault at");
 	EXPECT_NE(-1, iso.sh->val[1]);
 	EXPECT_NE(0, iso.sh->val[1]);
@@ -373,9 +450,18 @@ TEST_F_TIMEOUT(iso, umip, ISO_TIMEOUT)
 
 	if (!have_umip())
 		SKIP(return, "no UMIP");
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_expect_loss(_metadata, SIGUSR1, "trap ");
+}
+
+static void run_trap(struct __test_metadata *_metadata, void (*act)(struct iso_shared *sh),
+		     int sig)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act };
+
+	iso_start_acted(_metadata, &c);
+	iso_expect_one(_metadata, sig);
+	EXPECT_EQ(getpid(), iso.sh->val[1]);
 }
 
 static void act_int3(struct iso_shared *sh)
@@ -386,57 +472,27 @@ static void act_int3(struct iso_shared *sh)
 
 TEST_F_TIMEOUT(iso, trap_int3, ISO_TIMEOUT)
 {
-	const struct iso_case c = { .flags = ISO_USR1, .act = act_int3 };
-
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	iso_expect_one(_metadata, SIGTRAP);
-	EXPECT_EQ(getpid(), iso.sh->val[1]);
+	run_trap(_metadata, act_int3, SIGTRAP);
 }
 
-static void act_divide(struct iso_shared *sh)
-{
-	iso_jump = 1;
-	if (!sigsetjmp(iso_env, 0)) {
-		__asm__ __volatile__("xorl %%edx, %%edx\n\t"
-				     "movl $1, %%eax\n\t"
-				     "xorl %%ecx, %%ecx\n\t"
-				     "divl %%ecx"
-				     : : : "eax", "ecx", "edx", "cc");
-	}
-	iso_jump = 0;
-	sh->val[1] = getppid();
-}
+ISO_ACT_JUMP(divide, __asm__ __volatile__("xorl %%edx, %%edx\n\t"
+					  "movl $1, %%eax\n\t"
+					  "xorl %%ecx, %%ecx\n\t"
+					  "divl %%ecx"
+					  : : : "eax", "ecx", "edx", "cc"))
 
 TEST_F_TIMEOUT(iso, trap_sigfpe, ISO_TIMEOUT)
 {
-	const struct iso_case c = { .flags = ISO_USR1, .act = act_divide };
-
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	iso_expect_one(_metadata, SIGFPE);
-	EXPECT_EQ(getpid(), iso.sh->val[1]);
+	run_trap(_metadata, act_divide, SIGFPE);
 }
 
-static void act_noncanonical(struct iso_shared *sh)
-{
-	iso_jump = 1;
-	if (!sigsetjmp(iso_env, 0))
-		__asm__ __volatile__("movb $1, (%0)"
-				     : : "r" (0x8000000000000000UL) : "memory");
-	iso_jump = 0;
-	sh->val[1] = getppid();
-}
+ISO_ACT_JUMP(noncanonical, __asm__ __volatile__("movb $1, (%0)"
+						: : "r" (0x8000000000000000UL) : "memory"))
 
 /* A general protection fault that is nobody's business but the program's. */
 TEST_F_TIMEOUT(iso, trap_general_protection, ISO_TIMEOUT)
 {
-	const struct iso_case c = { .flags = ISO_USR1, .act = act_noncanonical };
-
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	iso_expect_one(_metadata, SIGSEGV);
-	EXPECT_EQ(getpid(), iso.sh->val[1]);
+	run_trap(_metadata, act_noncanonical, SIGSEGV);
 }
 
 static void act_single_step(struct iso_shared *sh)
@@ -459,42 +515,24 @@ TEST_F_TIMEOUT(iso, trap_single_step, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_single_step };
 
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_start_acted(_metadata, &c);
 	iso_stop(_metadata);
 	EXPECT_LE(1, iso.sh->sig[SIGTRAP]);
 	EXPECT_EQ(iso.sh->sig[SIGTRAP], iso.sh->sig_total);
 }
 
-static void act_cli(struct iso_shared *sh)
-{
-	iso_jump = 1;
-	if (!sigsetjmp(iso_env, 0))
-		__asm__ __volatile__("cli");
-	iso_jump = 0;
-	sh->val[1] = getppid();
-}
+ISO_ACT_JUMP(cli, __asm__ __volatile__("cli"))
 
 TEST_F_TIMEOUT(iso, trap_cli, ISO_TIMEOUT)
 {
-	const struct iso_case c = { .flags = ISO_USR1, .act = act_cli };
-
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
-	iso_expect_one(_metadata, SIGSEGV);
-	EXPECT_EQ(getpid(), iso.sh->val[1]);
+	run_trap(_metadata, act_cli, SIGSEGV);
 }
 
-/*
- * SysRq-L sends an NMI to every CPU and fills the log with backtraces, which
- * whoever looks for splats must expect: asked for by TASK_ISOLATION_NMI.
- */
+/* SysRq-L sends an NMI to every CPU, for a backtrace. */
 TEST_F_TIMEOUT(iso, nmi, ISO_TIMEOUT)
 {
 	const struct iso_case c = { .flags = ISO_USR1 };
 
-	if (!getenv("TASK_ISOLATION_NMI"))
-		SKIP(return, "TASK_ISOLATION_NMI is not set");
 	if (access("/proc/sysrq-trigger", W_OK))
 		SKIP(return, "no /proc/sysrq-trigger");
 	iso_start_quiet(_metadata, &c);
