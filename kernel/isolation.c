@@ -176,7 +176,7 @@ int task_isolation_describe(const struct task_isolation *iso, char *buf, size_t 
 static void task_isolation_off(struct task_isolation *iso)
 {
 	iso->state = TASK_ISOLATION_OFF;
-	clear_syscall_work(TASK_ISOLATION);
+	clear_syscall_work(SYSCALL_TASK_ISOLATION);
 	clear_thread_flag(TIF_TASK_ISOLATION);
 }
 
@@ -292,7 +292,7 @@ long task_isolation_prctl(unsigned long flags)
 
 	iso->sig = sig;
 	iso->state = TASK_ISOLATION_REQUESTED;
-	set_syscall_work(TASK_ISOLATION);
+	set_syscall_work(SYSCALL_TASK_ISOLATION);
 	set_thread_flag(TIF_TASK_ISOLATION);
 	return 0;
 }
@@ -401,16 +401,17 @@ void __task_isolation_nmi(void)
 }
 
 /*
- * Annotations. "The first one that knows": an entry note names the kind, what
- * comes after can only say more about the same interrupt. A reschedule
- * interrupt is the exception, as it only says that there is more to come.
+ * Annotations. "The first one that knows": an entry note, which is for an entry
+ * from user mode, names the kind. What comes after can only say more about the
+ * same interrupt. A reschedule interrupt is the exception, as it only says that
+ * there is more to come.
  */
 void __task_isolation_entry_note(enum task_isolation_cause cause, unsigned long nr,
 				 const void *who)
 {
 	struct task_isolation *iso = &current->isolation;
 
-	if (iso->cause != TASK_ISOLATION_UNKNOWN || iso->closed)
+	if (iso->cause != TASK_ISOLATION_UNKNOWN)
 		return;
 
 	iso->nr = nr;
@@ -428,12 +429,13 @@ void __task_isolation_close(void)
  * True while the handlers of the interrupt that marked this thread run. What
  * interrupts a softirq, or the rest of the entry, has closed the window in
  * task_isolation_vector(), so only softirqs which run things directly are left
- * to be told apart.
+ * to be told apart. Where IPIs and the clock event are device interrupts, their
+ * handlers say more than what was noted as one.
  */
 static bool task_isolation_irq_open(const struct task_isolation *iso)
 {
-	return iso->cause == TASK_ISOLATION_VECTOR && !iso->closed &&
-	       in_hardirq() && !in_serving_softirq();
+	return (iso->cause == TASK_ISOLATION_VECTOR || iso->cause == TASK_ISOLATION_IRQ) &&
+	       !iso->closed && in_hardirq() && !in_serving_softirq();
 }
 
 void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who)
@@ -522,7 +524,6 @@ bool __task_isolation_syscall(struct pt_regs *regs)
 		return true;
 	}
 
-	iso->closed = false;
 	__task_isolation_entry_note(TASK_ISOLATION_SYSCALL, nr, NULL);
 	if (nr != -1)
 		syscall_set_return_value(current, regs, -ERESTARTNOINTR, 0);
@@ -658,6 +659,6 @@ void task_isolation_update_cpus(void)
 void task_isolation_fork(struct task_struct *p)
 {
 	memset(&p->isolation, 0, sizeof(p->isolation));
-	clear_task_syscall_work(p, TASK_ISOLATION);
+	clear_task_syscall_work(p, SYSCALL_TASK_ISOLATION);
 	clear_tsk_thread_flag(p, TIF_TASK_ISOLATION);
 }

@@ -18,9 +18,11 @@
  *   task_isolation_fault()	page fault from user mode
  *   task_isolation_trap()	any other exception from user mode
  *   task_isolation_machine_check()
+ *   task_isolation_resched()	reschedule interrupt
+ *   task_isolation_ipi()	IPI, where IPIs are device interrupts
  *
- * Device interrupts, the clock event, function calls, reschedule, irq_work and
- * NMI are annotated by common code. They only count once the architecture has
+ * Device interrupts, the clock event, function calls, irq_work and NMI are
+ * annotated by common code. They only count once the architecture has
  * called task_isolation_vector(), which knows the interrupted registers.
  *
  * An architecture with a 32-bit ABI defines __NR_task_isolation_prctl_32,
@@ -32,7 +34,8 @@
  * registers, with interrupts disabled, when TIF_TASK_ISOLATION is set; and
  * task_isolation_syscall() after the ptrace stop at system call entry, before
  * seccomp. TIF_TASK_ISOLATION must bring the thread into the slow path, but
- * must not keep it in the work loop.
+ * must not keep it in the work loop. Without GENERIC_ENTRY the flag that brings
+ * system calls to task_isolation_syscall() is TIF_SYSCALL_TASK_ISOLATION.
  */
 #ifndef _LINUX_ISOLATION_H
 #define _LINUX_ISOLATION_H
@@ -113,7 +116,7 @@ static __always_inline void task_isolation_nmi(struct pt_regs *regs)
  * task_isolation_syscall - Decide on a system call of an isolated thread
  * @regs:	Registers of the thread
  *
- * Invoked with SYSCALL_WORK_TASK_ISOLATION set, after the ptrace entry stop,
+ * Invoked with SYSCALL_WORK_SYSCALL_TASK_ISOLATION set, after the ptrace entry stop,
  * which may change the number, and before seccomp, which may act on it.
  * Interrupts are enabled.
  *
@@ -240,6 +243,22 @@ static __always_inline void task_isolation_vector(struct pt_regs *regs, unsigned
 }
 
 /**
+ * task_isolation_ipi - Annotate an IPI that is a device interrupt
+ * @name:	Name of the IPI, a string literal
+ *
+ * What the handler knows besides, like the function of a function call, says
+ * more than that.
+ *
+ * Invoked from the architecture's IPI handler in hard interrupt context, where
+ * IPIs have interrupt descriptors and not a vector each.
+ */
+static __always_inline void task_isolation_ipi(const char *name)
+{
+	if (task_isolation_marked())
+		__task_isolation_irq_note(TASK_ISOLATION_VECTOR, name);
+}
+
+/**
  * task_isolation_timer - Annotate an interrupt of the local clock event device
  *
  * Invoked from hrtimer_interrupt() in hard interrupt context.
@@ -332,6 +351,7 @@ static __always_inline void task_isolation_machine_check(void) { }
 static __always_inline void task_isolation_bad_syscall(long nr) { }
 static __always_inline void task_isolation_vector(struct pt_regs *regs, unsigned long nr,
 						  const char *name) { }
+static __always_inline void task_isolation_ipi(const char *name) { }
 static __always_inline void task_isolation_timer(void) { }
 static __always_inline void task_isolation_ipi_func(const void *func) { }
 static __always_inline void task_isolation_irq_work(const void *func) { }
