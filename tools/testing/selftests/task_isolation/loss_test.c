@@ -789,6 +789,13 @@ static void prepare_timer(struct iso_shared *sh)
 	sh->val[0] = setitimer(ITIMER_REAL, &it, NULL);
 }
 
+static void act_until_alarm(struct iso_shared *sh)
+{
+	/* Fired before: the thread is isolated, and is to stay so. */
+	if (!LOAD(sh->sig_total))
+		iso_act_spin(sh);
+}
+
 /*
  * A timer of its own: either it stands in the way until it has fired, or its
  * signal comes alone.
@@ -796,7 +803,7 @@ static void prepare_timer(struct iso_shared *sh)
 TEST_F_TIMEOUT(iso, signal_own_timer, ISO_TIMEOUT)
 {
 	const struct iso_case c = {
-		.flags = ISO_USR1, .prepare = prepare_timer, .act = iso_act_spin,
+		.flags = ISO_USR1, .prepare = prepare_timer, .act = act_until_alarm,
 	};
 
 	iso_start(_metadata, &c);
