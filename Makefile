@@ -48,7 +48,7 @@ arch:
 			$(patsubst harness/arch/%.conf,%,$(wildcard harness/arch/*.conf)) >&2; exit 1; }
 
 packages:
-	@harness/packages
+	@harness/packages $(ARCH)
 
 base: packages
 	@harness/fetch-base
@@ -75,7 +75,7 @@ bench: arch tree
 	@harness/bench $(ARCH)
 
 check:
-	@harness/packages check
+	@harness/packages check $(ARCHS)
 	@harness/fetch-base
 	@harness/check
 

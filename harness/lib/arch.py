@@ -3,13 +3,15 @@
 
 import os
 import shlex
+import subprocess
 
 HARNESS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(HARNESS)
 BUILD = os.path.abspath(os.environ.get("BUILD") or os.path.join(ROOT, "build"))
 LOGS = os.path.join(BUILD, "logs")
 
-# name: (tree in build, fragments after common and the architecture's)
+# name: (tree in build, fragments after common and the architecture's); that of
+# an architecture alone, ARCH-FRAGMENT, comes after it.
 VARIANTS = {
     "": ("tree", ["isolation"]),
     "debug": ("tree", ["isolation", "debug"]),
@@ -50,6 +52,26 @@ def split(name):
 def obj(name):
     """Object folder of a kernel."""
     return os.path.join(BUILD, "obj", name)
+
+
+def fragments(name):
+    """Names of the config fragments of a kernel, in their order."""
+    isa, variant = split(name)
+    found = ["common", isa]
+    for part in VARIANTS[variant][1]:
+        found.append(part)
+        if os.path.exists(os.path.join(HARNESS, "config", f"{isa}-{part}.config")):
+            found.append(f"{isa}-{part}")
+    return found
+
+
+def debian():
+    """Debian's name of this machine's architecture, or ''."""
+    try:
+        return subprocess.run(["dpkg", "--print-architecture"], text=True, check=True,
+                              stdout=subprocess.PIPE).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, "")
 
 
 def image(name):
