@@ -362,6 +362,10 @@ static int __maybe_unused iso_enter(struct iso_shared *sh, unsigned long flags)
 	int tries;
 
 	for (tries = 0; tries < ISO_TRIES; tries++) {
+#ifdef __arm__
+		/* Or their first use, by libc perhaps, is a trap. */
+		__asm__ __volatile__("vmov.f32 s0, s0");
+#endif
 		sh->ret = iso_prctl(flags);
 		if (!sh->ret)
 			return 0;

@@ -12,12 +12,12 @@
  *  * iso.trap_*	Exceptions that end in a signal: that one, no other
  *  * iso.nmi		An NMI
  */
-#include <cpuid.h>
 #include <sys/stat.h>
 
 #include "fixture.h"
 
 #ifdef __x86_64__
+#include <cpuid.h>
 
 #define IA32_EXIT		1
 #define IA32_GETPID		20
