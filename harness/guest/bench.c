@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Count what three things cost, in instructions: under QEMU's -icount the
- * TSC counts those of the guest.
+ * counter that user mode can read counts those of the guest.
  *
  * usage: bench CPU
  *
@@ -17,20 +17,58 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <x86intrin.h>
 
 #define ROUNDS		7
 #define CALLS		20000
 #define PAGES		2000
 #define SWITCHES	2000
 
+/* An instruction is a nanosecond. The generic timer is slower than that. */
+#if defined(__x86_64__)
+#include <x86intrin.h>
+
+static uint64_t instructions(void)
+{
+	return __rdtsc();
+}
+#elif defined(__aarch64__)
+static uint64_t instructions(void)
+{
+	uint64_t val, freq;
+
+	__asm__ __volatile__("isb\n\tmrs %0, cntvct_el0\n\tmrs %1, cntfrq_el0"
+			     : "=r" (val), "=r" (freq) : : "memory");
+	return val * (1000000000 / freq);
+}
+#elif defined(__arm__)
+static uint64_t instructions(void)
+{
+	uint32_t freq;
+	uint64_t val;
+
+	__asm__ __volatile__("isb\n\tmrrc p15, 1, %Q0, %R0, c14\n\t"
+			     "mrc p15, 0, %1, c14, c0, 0"
+			     : "=r" (val), "=r" (freq) : : "memory");
+	return val * (1000000000 / freq);
+}
+#elif defined(__riscv)
+static uint64_t instructions(void)
+{
+	uint64_t val;
+
+	/* QEMU's runs at 10 MHz. */
+	__asm__ __volatile__("rdtime %0" : "=r" (val));
+	return val * 100;
+}
+#endif
+
 static uint64_t getppids(void)
 {
-	uint64_t start = __rdtsc();
+	uint64_t start = instructions();
 
 	for (int i = 0; i < CALLS; i++)
 		syscall(SYS_getppid);
-	return __rdtsc() - start;
+	return instructions() - start;
 }
 
 static uint64_t faults(void)
@@ -43,10 +81,10 @@ static uint64_t faults(void)
 	if (p == MAP_FAILED)
 		exit(1);
 	madvise((void *)p, size, MADV_NOHUGEPAGE);
-	start = __rdtsc();
+	start = instructions();
 	for (size_t i = 0; i < size; i += 4096)
 		p[i] = 1;
-	start = __rdtsc() - start;
+	start = instructions() - start;
 	munmap((void *)p, size);
 	return start;
 }
@@ -70,11 +108,11 @@ static uint64_t switches(void)
 		_exit(0);
 	}
 	close(to[0]);
-	start = __rdtsc();
+	start = instructions();
 	for (int i = 0; i < SWITCHES / 2; i++)
 		if (write(to[1], &c, 1) != 1 || read(back[0], &c, 1) != 1)
 			exit(1);
-	start = __rdtsc() - start;
+	start = instructions() - start;
 	close(to[1]);
 	close(back[0]);
 	close(back[1]);
