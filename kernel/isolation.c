@@ -41,6 +41,7 @@
 #include <linux/sched/isolation.h>
 #include <linux/sched/nohz.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
 #include <linux/smp.h>
 #include <linux/swap.h>
 #include <linux/tick.h>
