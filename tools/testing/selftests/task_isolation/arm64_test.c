@@ -17,13 +17,13 @@
 #ifdef __aarch64__
 
 #ifndef HWCAP_CPUID
-#define HWCAP_CPUID		(1 << 11)
+#define HWCAP_CPUID		0x800
 #endif
 #ifndef HWCAP_SVE
-#define HWCAP_SVE		(1 << 22)
+#define HWCAP_SVE		0x400000
 #endif
 #ifndef HWCAP2_SME
-#define HWCAP2_SME		(1 << 23)
+#define HWCAP2_SME		0x800000
 #endif
 
 FIXTURE(iso) {};
