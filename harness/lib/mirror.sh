@@ -9,8 +9,9 @@ private_apt() {
 	mkdir -p "$1/lists/partial" "$1/cache/archives/partial"
 	mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list \
 		/etc/apt/sources.list.d/*.sources 2>/dev/null |
-		sed -nE -e 's/^deb +(\[[^]]*\] +)?([^ ]+\/debian\/?) .*/\2/p' \
-			-e 's/^URIs: *([^ ]+\/debian\/?)( .*)?$/\1/p' | head -n 1)
+		sed -nE -e 's/^deb[[:blank:]]+(\[[^]]*\][[:blank:]]+)?([^[:blank:]]+\/debian(\/|\.list)?)[[:blank:]].*/\2/p' \
+			-e 's/^URIs:[[:blank:]]*([^[:blank:]]+\/debian(\/|\.list)?)([[:blank:]].*)?$/\1/p' |
+		head -n 1)
 	[ -n "$mirror" ] || return 1
 	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 	echo "deb [signed-by=$keyring] $mirror $2 main" >"$1/sources.list"
