@@ -85,8 +85,9 @@ series: tree
 apply: base
 	@harness/apply '$(TREE)'
 
-lint: base
+lint:
 	@harness/packages check
+	@harness/fetch-base
 	@harness/lint
 
 clean:

@@ -338,6 +338,7 @@ static inline void task_isolation_affinity(struct task_struct *p, bool running)
 #else /* CONFIG_TASK_ISOLATION */
 
 static inline long task_isolation_prctl(unsigned long flags) { return -EINVAL; }
+static __always_inline bool task_isolation_marked(void) { return false; }
 static inline void task_isolation_start(struct pt_regs *regs) { }
 static __always_inline void task_isolation_user_exit(void) { }
 static __always_inline void task_isolation_nmi(struct pt_regs *regs) { }
