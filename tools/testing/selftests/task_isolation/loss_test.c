@@ -1380,7 +1380,7 @@ TEST_F_TIMEOUT(iso, hotplug_own, 2 * ISO_TIMEOUT)
 		     strerror(errno));
 	}
 	/* It was told, perhaps while still here, and goes on elsewhere. */
-	iso_expect_loss(_metadata, SIGUSR1, NULL);
+	iso_expect_loss(_metadata, SIGUSR1, "affinity change");
 	EXPECT_EQ(0, set_online(iso.cpu, 1));
 	EXPECT_NE(iso.cpu, iso.sh->val[2]);
 
