@@ -363,7 +363,7 @@ TEST_F_TIMEOUT(iso, again_second_task, ISO_TIMEOUT)
 	struct iso_shared *other = iso_share(sizeof(*other));
 	pid_t pid;
 
-	ASSERT_NE(MAP_FAILED, other);
+	ASSERT_TRUE(other != MAP_FAILED);
 	pid = iso_start_busy(other, iso.cpu, false);
 	ASSERT_LT(0, pid);
 	ASSERT_TRUE(iso_wait_for(pid, &other->count, 1));

@@ -63,7 +63,7 @@ static void iso_open(struct __test_metadata *_metadata)
 {
 	ASSERT_EQ(0, iso_pin_housekeeping());
 	iso.sh = iso_share(sizeof(*iso.sh));
-	ASSERT_NE(MAP_FAILED, iso.sh);
+	ASSERT_TRUE(iso.sh != MAP_FAILED);
 	iso_log_open(&iso.log);
 }
 

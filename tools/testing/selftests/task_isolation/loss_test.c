@@ -1234,7 +1234,7 @@ TEST_F_TIMEOUT(iso, cpu_second_task, ISO_TIMEOUT)
 	struct iso_shared *other = iso_share(sizeof(*other));
 	pid_t pid;
 
-	ASSERT_NE(MAP_FAILED, other);
+	ASSERT_TRUE(other != MAP_FAILED);
 	iso_start_quiet(_metadata, &iso_spin_case);
 	pid = iso_start_busy(other, iso.cpu, false);
 	ASSERT_LT(0, pid);
@@ -1304,7 +1304,7 @@ TEST_F_TIMEOUT(iso, two_cpus, 2 * ISO_TIMEOUT)
 
 	if (iso.cpu2 < 0)
 		SKIP(return, "only one isolation CPU");
-	ASSERT_NE(MAP_FAILED, other);
+	ASSERT_TRUE(other != MAP_FAILED);
 	iso_start_quiet(_metadata, &iso_spin_case);
 	pid = fork();
 	ASSERT_LE(0, pid);

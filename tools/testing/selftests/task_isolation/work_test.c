@@ -325,7 +325,7 @@ FIXTURE_SETUP(sched)
 {
 	iso_setup_cpu(_metadata);
 	self->other = iso_share(sizeof(*self->other));
-	ASSERT_NE(MAP_FAILED, self->other);
+	ASSERT_TRUE(self->other != MAP_FAILED);
 	/* The limit of realtime tasks must not be what helps the others. */
 	iso_read_file(RT_RUNTIME, self->rt_runtime, sizeof(self->rt_runtime));
 	if (self->rt_runtime[0])
