@@ -300,10 +300,28 @@ TEST_F_TIMEOUT(iso, ptrace_syscall, ISO_TIMEOUT)
 	EXPECT_EQ(getpid(), iso.sh->val[1]);
 }
 
-#ifdef __x86_64__
+#if defined(__x86_64__) || defined(__aarch64__)
+#include <elf.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 
 #define EMULATED	4711
+
+/* Sets the result of the system call that @pid is stopped at. */
+static int set_result(pid_t pid, unsigned long val)
+{
+	struct user_regs_struct regs;
+	struct iovec iov = { &regs, sizeof(regs) };
+
+	if (ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &iov))
+		return -1;
+#ifdef __x86_64__
+	regs.rax = val;
+#else
+	regs.regs[0] = val;
+#endif
+	return ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &iov);
+}
 
 /*
  * The tracer makes the call itself. The thread entered the kernel like with
@@ -311,20 +329,21 @@ TEST_F_TIMEOUT(iso, ptrace_syscall, ISO_TIMEOUT)
  */
 TEST_F_TIMEOUT(iso, ptrace_sysemu, ISO_TIMEOUT)
 {
-	struct user_regs_struct regs;
-
 	iso_start(_metadata, &traced_case);
 	ASSERT_TRUE(trace_isolated(PTRACE_SYSEMU));
 	EXPECT_EQ(0, LOAD(iso.sh->sig_total));
-	ASSERT_EQ(0, ptrace(PTRACE_GETREGS, iso.victim, 0, &regs));
-	regs.rax = EMULATED;
-	ASSERT_EQ(0, ptrace(PTRACE_SETREGS, iso.victim, 0, &regs));
+	ASSERT_EQ(0, set_result(iso.victim, EMULATED));
 	ASSERT_EQ(0, ptrace(PTRACE_CONT, iso.victim, 0, 0));
 	EXPECT_TRUE(trace_until_told(0));
 	iso_expect_refused(_metadata, SIGUSR1, SYS_getppid);
 	EXPECT_EQ(EMULATED, iso.sh->val[1]);
 }
-#endif /* __x86_64__ */
+#else
+TEST_F(iso, ptrace_sysemu)
+{
+	SKIP(return, "no PTRACE_SYSEMU on this architecture");
+}
+#endif
 
 #define TRACEFS		"/sys/kernel/tracing"
 #define UPROBE		TRACEFS "/events/task_isolation_test/hit/enable"
