@@ -124,7 +124,8 @@ TEST_F_TIMEOUT(iso, single_step, ISO_TIMEOUT)
 	iso_expect_loss(_metadata, SIGUSR1, "stop");
 }
 
-ISO_ACT_JUMP(odd_pc, __asm__ __volatile__("br %0" : : "r" (1UL)))
+/* In a page that can be executed, or that would be the fault. */
+ISO_ACT_JUMP(odd_pc, __asm__ __volatile__("br %0" : : "r" ((unsigned long)act_mrs + 2)))
 ISO_ACT_JUMP(kernel_register, __asm__ __volatile__("mrs x0, ttbr0_el1" : : : "x0"))
 
 static void run_trap(struct __test_metadata *_metadata, const struct iso_case *c, int sig)

@@ -444,9 +444,13 @@ static long return_target(long flags)
 	return iso_enter(iso_sh, flags) ?: 42;
 }
 
-static void act_uprobe_return(struct iso_shared *sh)
+static void prepare_uprobe_return(struct iso_shared *sh)
 {
 	STORE(target, return_target);
+}
+
+static void act_uprobe_return(struct iso_shared *sh)
+{
 	/* The entry of the function is a hit as well, so enter inside of it. */
 	iso_prctl(0);
 	sh->val[1] = LOAD(target)(ISO_USR1);
@@ -455,7 +459,9 @@ static void act_uprobe_return(struct iso_shared *sh)
 /* By a breakpoint or by a system call, which no program made. */
 TEST_F_TIMEOUT(uprobe, return, ISO_TIMEOUT)
 {
-	const struct iso_case c = { .flags = ISO_USR1, .act = act_uprobe_return };
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_uprobe_return, .act = act_uprobe_return,
+	};
 	const char *reason = uprobe_arm('r', return_target);
 
 	if (reason)
