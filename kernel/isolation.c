@@ -47,6 +47,7 @@
 #include <linux/tick.h>
 #include <linux/vmstat.h>
 
+#include <asm/irq_regs.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
 
@@ -435,6 +436,12 @@ void __task_isolation_close(void)
  */
 static bool task_isolation_irq_open(const struct task_isolation *iso)
 {
+	struct pt_regs *regs = get_irq_regs();
+
+	/* An interrupt like an NMI, which hit the rest of the entry */
+	if (in_nmi() && !(regs && user_mode(regs)))
+		return false;
+
 	return (iso->cause == TASK_ISOLATION_VECTOR || iso->cause == TASK_ISOLATION_IRQ) &&
 	       !iso->closed && in_hardirq() && !in_serving_softirq();
 }
@@ -579,6 +586,16 @@ static void task_isolation_send(int sig)
 	force_exit_sig(SIGKILL);
 }
 
+/* Will other exit work of this round send a signal? */
+static bool task_isolation_signal_due(void)
+{
+#ifdef TIF_MTE_ASYNC_FAULT
+	if (test_thread_flag(TIF_MTE_ASYNC_FAULT))
+		return true;
+#endif
+	return false;
+}
+
 /*
  * Out of line part of task_isolation_deliver().
  *
@@ -593,7 +610,7 @@ void __task_isolation_deliver(struct pt_regs *regs)
 	if (WARN_ON_ONCE(current->flags & (PF_KTHREAD | PF_USER_WORKER)) || !regs)
 		return;
 
-	if (task_sigpending(current)) {
+	if (task_sigpending(current) || task_isolation_signal_due()) {
 		set_thread_flag(TIF_NOTIFY_RESUME);
 		return;
 	}

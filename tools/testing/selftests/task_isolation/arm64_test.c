@@ -6,6 +6,7 @@
  *
  *  * iso.mrs		An instruction that the kernel emulates
  *  * iso.sve, iso.sme	State that is switched on at its first use
+ *  * iso.mte		A tag fault that is noticed later: its signal, no other
  *  * iso.single_step	Stepped by a tracer: told, when it goes on
  *  * iso.trap_*	Exceptions that end in a signal: that one, no other
  *  * iso.nmi		A backtrace that another CPU asks for
@@ -22,9 +23,17 @@
 #ifndef HWCAP_SVE
 #define HWCAP_SVE		0x400000
 #endif
+#ifndef HWCAP2_MTE
+#define HWCAP2_MTE		0x40000
+#endif
 #ifndef HWCAP2_SME
 #define HWCAP2_SME		0x800000
 #endif
+#ifndef PROT_MTE
+#define PROT_MTE		0x20
+#endif
+
+static char *tagged;
 
 FIXTURE(iso) {};
 
@@ -54,7 +63,7 @@ TEST_F_TIMEOUT(iso, mrs, ISO_TIMEOUT)
 	if (!(getauxval(AT_HWCAP) & HWCAP_CPUID))
 		SKIP(return, "ID registers can't be read here");
 	iso_start_acted(_metadata, &c);
-	iso_expect_loss(_metadata, SIGUSR1, "trap (el0_sys)");
+	iso_expect_loss(_metadata, SIGUSR1, "trap (MSR/MRS (AArch64))");
 	EXPECT_NE(0, iso.sh->val[1]);
 	EXPECT_EQ(getpid(), iso.sh->val[2]);
 }
@@ -76,7 +85,7 @@ TEST_F_TIMEOUT(iso, sve, ISO_TIMEOUT)
 	if (!(getauxval(AT_HWCAP) & HWCAP_SVE))
 		SKIP(return, "no SVE");
 	iso_start_acted(_metadata, &c);
-	iso_expect_loss(_metadata, SIGUSR1, "trap (el0_sve_acc)");
+	iso_expect_loss(_metadata, SIGUSR1, "trap (SVE)");
 	EXPECT_LE(16, iso.sh->val[1]);
 }
 
@@ -94,8 +103,61 @@ TEST_F_TIMEOUT(iso, sme, ISO_TIMEOUT)
 	if (!(getauxval(AT_HWCAP2) & HWCAP2_SME))
 		SKIP(return, "no SME");
 	iso_start_acted(_metadata, &c);
-	iso_expect_loss(_metadata, SIGUSR1, "trap (el0_sme_acc)");
+	iso_expect_loss(_metadata, SIGUSR1, "trap (SME)");
 	EXPECT_EQ(1, iso.sh->val[1]);
+}
+
+/* Enables faults that the CPU only notes, for the next entry to find. */
+static void prepare_mte(struct iso_shared *sh)
+{
+	unsigned long flags = PR_TAGGED_ADDR_ENABLE | PR_MTE_TCF_ASYNC |
+			      (0xfffeUL << PR_MTE_TAG_SHIFT);
+
+	if (prctl(PR_SET_TAGGED_ADDR_CTRL, flags, 0, 0, 0))
+		sh->val[0] = errno;
+	tagged = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE | PROT_MTE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (tagged == MAP_FAILED)
+		sh->val[0] = errno;
+	else
+		*tagged = 1;
+}
+
+static void act_mte(struct iso_shared *sh)
+{
+	*(volatile char *)((unsigned long)tagged | 1UL << 56) = 2;
+	sh->val[1] = syscall(SYS_getppid);
+}
+
+static void act_mte_leave(struct iso_shared *sh)
+{
+	*(volatile char *)((unsigned long)tagged | 1UL << 56) = 2;
+	sh->val[1] = iso_prctl(0);
+}
+
+static void run_mte(struct __test_metadata *_metadata, void (*act)(struct iso_shared *sh))
+{
+	const struct iso_case c = { .flags = ISO_USR1, .prepare = prepare_mte, .act = act };
+
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_MTE))
+		SKIP(return, "no MTE");
+	iso_start_acted(_metadata, &c);
+	ASSERT_EQ(0, iso.sh->val[0]);
+	iso_expect_one(_metadata, SIGSEGV);
+	iso_expect_not_logged(_metadata);
+}
+
+/* Found by a call that is refused, or by one that is allowed. */
+TEST_F_TIMEOUT(iso, mte, ISO_TIMEOUT)
+{
+	run_mte(_metadata, act_mte);
+	EXPECT_EQ(getpid(), iso.sh->val[1]);
+}
+
+TEST_F_TIMEOUT(iso, mte_leave, ISO_TIMEOUT)
+{
+	run_mte(_metadata, act_mte_leave);
+	EXPECT_EQ(0, iso.sh->val[1]);
 }
 
 static void act_spin(struct iso_shared *sh)
