@@ -42,28 +42,33 @@ static void ignore(int sig)
 {
 }
 
-static void prepare_vfp(struct iso_shared *sh)
-{
-	/* A signal frame takes the registers away, to be loaded again. */
-	signal(SIGUSR2, ignore);
-	raise(SIGUSR2);
-}
-
 static void act_vfp(struct iso_shared *sh)
 {
+	int tries;
+
+	/* A signal frame takes the registers away, to be loaded again. */
+	iso_prctl(0);
+	signal(SIGUSR2, ignore);
+	raise(SIGUSR2);
+	/* Not iso_enter(), which loads them. */
+	for (tries = 0; tries < ISO_TRIES; tries++) {
+		sh->val[0] = iso_prctl(ISO_USR1);
+		if (!sh->val[0] || errno != EAGAIN)
+			break;
+		iso_sleep_ms(10);
+	}
 	__asm__ __volatile__("vmov.f32 s0, s0");
 	sh->val[1] = 1;
 }
 
 TEST_F_TIMEOUT(iso, vfp, ISO_TIMEOUT)
 {
-	const struct iso_case c = {
-		.flags = ISO_USR1, .prepare = prepare_vfp, .act = act_vfp,
-	};
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_vfp };
 
 	if (on_arm64())
 		SKIP(return, "arm64 does not load the registers lazily");
 	iso_start_acted(_metadata, &c);
+	EXPECT_EQ(0, iso.sh->val[0]);
 	iso_expect_loss(_metadata, SIGUSR1, "trap (undefined instruction)");
 	EXPECT_EQ(1, iso.sh->val[1]);
 }

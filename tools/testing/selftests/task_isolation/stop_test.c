@@ -444,16 +444,21 @@ static long return_target(long flags)
 	return iso_enter(iso_sh, flags) ?: 42;
 }
 
-static void prepare_uprobe_return(struct iso_shared *sh)
-{
-	STORE(target, return_target);
-}
-
 static void act_uprobe_return(struct iso_shared *sh)
 {
 	/* The entry of the function is a hit as well, so enter inside of it. */
 	iso_prctl(0);
 	sh->val[1] = LOAD(target)(ISO_USR1);
+}
+
+static void prepare_uprobe_return(struct iso_shared *sh)
+{
+	STORE(target, return_target);
+	/*
+	 * The page of the probe has been copied by fork(), as one that was not
+	 * used for long. mlockall() leaves it so, and some CPUs fault then.
+	 */
+	__atomic_load_n((char *)act_uprobe_return, __ATOMIC_SEQ_CST);
 }
 
 /* By a breakpoint or by a system call, which no program made. */
