@@ -138,11 +138,8 @@ static inline uint64_t cycles(void)
 
 static inline void mark(int cpu)
 {
-#ifdef __thumb__
-	__asm__ __volatile__(".inst.n 0xde01" ::: "memory");
-#else
-	__asm__ __volatile__(".inst 0xe7f001f0" ::: "memory");
-#endif
+	/* Not the breakpoint of debuggers: undefined instructions are common. */
+	__asm__ __volatile__("bkpt #0" ::: "memory");
 }
 
 static void skip_mark(ucontext_t *uc)

@@ -123,15 +123,20 @@ static void prepare_mte(struct iso_shared *sh)
 		*tagged = 1;
 }
 
+static void wrong_tag(void)
+{
+	__atomic_store_n((char *)((unsigned long)tagged | 1UL << 56), 2, __ATOMIC_SEQ_CST);
+}
+
 static void act_mte(struct iso_shared *sh)
 {
-	*(volatile char *)((unsigned long)tagged | 1UL << 56) = 2;
+	wrong_tag();
 	sh->val[1] = syscall(SYS_getppid);
 }
 
 static void act_mte_leave(struct iso_shared *sh)
 {
-	*(volatile char *)((unsigned long)tagged | 1UL << 56) = 2;
+	wrong_tag();
 	sh->val[1] = iso_prctl(0);
 }
 
