@@ -9,7 +9,6 @@
  *  * iso.mte		A tag fault that is noticed later: its signal, no other
  *  * iso.single_step	Stepped by a tracer: told, when it goes on
  *  * iso.trap_*	Exceptions that end in a signal: that one, no other
- *  * iso.nmi		A backtrace that another CPU asks for
  */
 #include <sys/auxv.h>
 
@@ -215,23 +214,6 @@ TEST_F_TIMEOUT(iso, trap_kernel_register, ISO_TIMEOUT)
 	const struct iso_case c = { .flags = ISO_USR1, .act = act_kernel_register };
 
 	run_trap(_metadata, &c, SIGILL);
-}
-
-/*
- * SysRq-L fills the log with backtraces, which whoever looks for splats must
- * expect: asked for by TASK_ISOLATION_NMI. Without pseudo-NMIs it is an IPI.
- */
-TEST_F_TIMEOUT(iso, nmi, ISO_TIMEOUT)
-{
-	const struct iso_case c = { .flags = ISO_USR1, .act = act_spin };
-
-	if (!getenv("TASK_ISOLATION_NMI"))
-		SKIP(return, "TASK_ISOLATION_NMI is not set");
-	if (access("/proc/sysrq-trigger", W_OK))
-		SKIP(return, "no /proc/sysrq-trigger");
-	iso_start_quiet(_metadata, &c);
-	ASSERT_EQ(0, iso_write_file("/proc/sysrq-trigger", "l"));
-	iso_expect_loss(_metadata, SIGUSR1, "vector (CPU backtrace");
 }
 
 #else /* !__aarch64__ */

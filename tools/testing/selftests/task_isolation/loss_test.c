@@ -1252,6 +1252,24 @@ TEST_F_TIMEOUT(iso, cpu_second_task, ISO_TIMEOUT)
 	iso_end(pid);
 }
 
+#ifdef __x86_64__
+#define BACKTRACE	"NMI"
+#elif defined(__i386__)
+#define BACKTRACE	"NMI"
+#else
+#define BACKTRACE	"vector (CPU backtrace"
+#endif
+
+/* SysRq-L has every CPU print a backtrace: by NMI on x86, and where it can be. */
+TEST_F_TIMEOUT(iso, cpu_backtrace, ISO_TIMEOUT)
+{
+	if (access("/proc/sysrq-trigger", W_OK))
+		SKIP(return, "no /proc/sysrq-trigger");
+	iso_start_quiet(_metadata, &iso_spin_case);
+	ASSERT_EQ(0, iso_write_file("/proc/sysrq-trigger", "l"));
+	iso_expect_loss(_metadata, SIGUSR1, BACKTRACE);
+}
+
 /* What can be made to interrupt: ports by writing, a random generator by reading. */
 static const struct {
 	const char	*irq;

@@ -10,7 +10,6 @@
  *  * iso.vsyscall	The emulated page: told, and executed
  *  * iso.umip		An instruction that the kernel emulates
  *  * iso.trap_*	Exceptions that end in a signal: that one, no other
- *  * iso.nmi		An NMI
  */
 #include <sys/stat.h>
 
@@ -526,18 +525,6 @@ ISO_ACT_JUMP(cli, __asm__ __volatile__("cli"))
 TEST_F_TIMEOUT(iso, trap_cli, ISO_TIMEOUT)
 {
 	run_trap(_metadata, act_cli, SIGSEGV);
-}
-
-/* SysRq-L sends an NMI to every CPU, for a backtrace. */
-TEST_F_TIMEOUT(iso, nmi, ISO_TIMEOUT)
-{
-	const struct iso_case c = { .flags = ISO_USR1 };
-
-	if (access("/proc/sysrq-trigger", W_OK))
-		SKIP(return, "no /proc/sysrq-trigger");
-	iso_start_quiet(_metadata, &c);
-	ASSERT_EQ(0, iso_write_file("/proc/sysrq-trigger", "l"));
-	iso_expect_loss(_metadata, SIGUSR1, "NMI");
 }
 
 #else /* !__x86_64__ */
