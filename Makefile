@@ -34,8 +34,9 @@ help:
 	@echo '  clean      remove objects, guests and logs; keep base and build/tree'
 	@echo '  distclean  remove build/, edits in build/tree included'
 	@echo
-	@echo '  ARCH=x86_64     the architecture of config, build, boot, run, bench'
-	@echo '  ARCHS="..."     the architectures of check'
+	@echo '  ARCH=x86_64     the architecture of config, build, boot, run, bench:'
+	@echo '                  x86_64, arm64, arm or riscv'
+	@echo '  ARCHS="x86_64"  the architectures of check'
 	@echo '  CPUS=4          vCPUs; the last is the isolation CPU'
 	@echo '  DURATION=10     seconds that run isolates its worker for'
 	@echo '  BASE=path       a v7.3.x tree or tarball instead of the Debian package'
