@@ -238,15 +238,11 @@ static const char * __maybe_unused iso_find_cpu(int *cpu, int *cpu2)
 	iso_housekeeping(&set);
 	if (!CPU_COUNT(&set))
 		return "no housekeeping CPU";
-#ifdef __x86_64__
 	iso_read_file("/sys/devices/system/clocksource/clocksource0/current_clocksource",
 		      buf, sizeof(buf));
 	if (!strcmp(buf, "hpet") || !strcmp(buf, "acpi_pm") ||
 	    !strcmp(buf, "refined-jiffies") || !strcmp(buf, "jiffies"))
 		return "TSC unstable, so the tick cannot stop (try tsc=reliable)";
-#else
-	(void)buf;
-#endif
 	return NULL;
 }
 

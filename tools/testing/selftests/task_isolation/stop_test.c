@@ -200,6 +200,32 @@ TEST_F_TIMEOUT(iso, ptrace_suppressed, ISO_TIMEOUT)
 	iso_expect_loss(_metadata, SIGUSR1, "stop");
 }
 
+static void act_getppid_on_go(struct iso_shared *sh)
+{
+	iso_spin_until(&sh->go);
+	sh->val[1] = syscall(SYS_getppid);
+}
+
+/* The tracer keeps the signal of the loss: the refused call is made all the same. */
+TEST_F_TIMEOUT(iso, ptrace_keeps_signal, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_getppid_on_go };
+	int status;
+
+	iso_start_quiet(_metadata, &c);
+	ASSERT_EQ(0, ptrace(PTRACE_SEIZE, iso.victim, 0, 0));
+	STORE(iso.sh->go, 1);
+	status = wait_stop(0);
+	ASSERT_NE(-1, status);
+	EXPECT_EQ(SIGUSR1, WSTOPSIG(status));
+	ASSERT_EQ(0, ptrace(PTRACE_CONT, iso.victim, 0, 0));
+	EXPECT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_stop(_metadata);
+	EXPECT_EQ(0, iso.sh->sig_total);
+	EXPECT_EQ(getpid(), iso.sh->val[1]);
+	iso_expect_logged_syscall(_metadata, SYS_getppid);
+}
+
 #define CALL_ENTRY	PTRACE_SYSCALL_INFO_ENTRY
 #define CALL_EXIT	PTRACE_SYSCALL_INFO_EXIT
 
