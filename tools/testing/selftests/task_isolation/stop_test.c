@@ -439,7 +439,29 @@ FIXTURE_TEARDOWN(uprobe)
 	uprobe_disarm();
 }
 
-static long uprobe_target(long x)
+/*
+ * A riscv kernel built without compressed instructions writes breakpoints of
+ * four bytes. So that these don't hit the second instruction, too, the probed
+ * function is one long instruction before its body.
+ */
+#ifdef __riscv
+#define PROBED(name)							\
+	long name(long x);						\
+	__asm__(".pushsection .text\n"					\
+		".option push\n"					\
+		".option norvc\n"					\
+		".type " #name ", @function\n"				\
+		#name ":\n"						\
+		"	nop\n"						\
+		"	tail " #name "_body\n"				\
+		".option pop\n"						\
+		".popsection\n");					\
+	static long __attribute__((used)) name##_body(long x)
+#else
+#define PROBED(name)	static long name(long x)
+#endif
+
+PROBED(uprobe_target)
 {
 	/* Something that can't be emulated, the kernel has to step over it. */
 	return x * 5 + 2;
@@ -465,9 +487,9 @@ TEST_F_TIMEOUT(uprobe, entry, ISO_TIMEOUT)
 	EXPECT_EQ(42, iso.sh->val[1]);
 }
 
-static long return_target(long flags)
+PROBED(return_target)
 {
-	return iso_enter(iso_sh, flags) ?: 42;
+	return iso_enter(iso_sh, x) ?: 42;
 }
 
 static void act_uprobe_return(struct iso_shared *sh)
