@@ -11,7 +11,8 @@ export BASE V ARCHS CPUS DURATION
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help run check tree refresh config build boot series apply lint bench clean distclean
+.PHONY: help run check tree refresh config build boot series apply lint bench disturb
+.PHONY: clean distclean
 .PHONY: arch packages base
 
 help:
@@ -20,6 +21,8 @@ help:
 	@echo '  run        a packet worker under load, isolated and not: what it gains'
 	@echo '  check      every test; ends in "N passed, N failed, N skipped"'
 	@echo '  bench      what the feature costs, counted in instructions'
+	@echo '  disturb    disturb an isolated thread in every known way, and see what'
+	@echo '             it is told; ARCHS="x86_64 arm64" if not said otherwise'
 	@echo
 	@echo '  tree       compose build/tree: the base with the series on top'
 	@echo '  refresh    carry edits made in build/tree back into this repository'
@@ -74,6 +77,12 @@ run: build
 
 bench: arch tree
 	@harness/bench $(ARCH)
+
+# The figures are for these, unless others are asked for.
+disturb: DISTURB_ARCHS := $(if $(filter command line environment,$(origin ARCHS)),$(ARCHS),x86_64 arm64)
+disturb: tree
+	@for arch in $(DISTURB_ARCHS); do harness/packages $$arch || exit 1; done
+	@harness/disturb $(DISTURB_ARCHS)
 
 check:
 	@harness/packages check $(ARCHS)

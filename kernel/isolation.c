@@ -31,6 +31,8 @@
 #include <linux/irqdesc.h>
 #include <linux/irqdomain.h>
 #include <linux/isolation.h>
+#include <linux/isolation_culprit.h>
+#include <linux/isolation_record.h>
 #include <linux/kallsyms.h>
 #include <linux/kernel.h>
 #include <linux/prctl.h>
@@ -72,7 +74,7 @@ static DEFINE_PER_CPU(bool, task_isolation_nmi_hit);
 /* Why task_isolation_kick() interrupts this CPU. Last writer wins. */
 static DEFINE_PER_CPU(u8, task_isolation_kick_cause);
 
-static bool task_isolation_debug __ro_after_init;
+bool task_isolation_debug __ro_after_init;
 
 static int __init task_isolation_debug_setup(char *str)
 {
@@ -175,6 +177,47 @@ int task_isolation_describe(const struct task_isolation *iso, char *buf, size_t 
 	}
 }
 
+/**
+ * task_isolation_number - The number or address that goes with the cause
+ * @iso:	State of the thread, with the cause noted
+ *
+ * Return: the number, 0 if the cause has none
+ */
+u64 task_isolation_number(const struct task_isolation *iso)
+{
+	switch (iso->cause) {
+	case TASK_ISOLATION_SYSCALL:
+	case TASK_ISOLATION_FAULT:
+	case TASK_ISOLATION_VECTOR:
+	case TASK_ISOLATION_IRQ:
+	case TASK_ISOLATION_SIGNAL:
+		return iso->nr;
+	default:
+		return 0;
+	}
+}
+
+/**
+ * task_isolation_has_sender - Is this a cause that another CPU may have sent?
+ * @cause:	The cause
+ *
+ * Return: %false if the thread, its CPU or a device did it
+ */
+bool task_isolation_has_sender(enum task_isolation_cause cause)
+{
+	switch (cause) {
+	case TASK_ISOLATION_IPI_FUNC:
+	case TASK_ISOLATION_RESCHED:
+	case TASK_ISOLATION_IRQ_WORK:
+	case TASK_ISOLATION_SIGNAL:
+	case TASK_ISOLATION_STOP:
+	case TASK_ISOLATION_AFFINITY:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void task_isolation_off(struct task_isolation *iso)
 {
 	iso->state = TASK_ISOLATION_OFF;
@@ -182,12 +225,27 @@ static void task_isolation_off(struct task_isolation *iso)
 	clear_thread_flag(TIF_TASK_ISOLATION);
 }
 
-/* The conditions that waiting does not change. Interrupts are disabled. */
-static bool task_isolation_possible(void)
+/**
+ * task_isolation_impossible - The conditions that waiting does not change
+ *
+ * Context: Interrupts disabled.
+ * Return: TASK_ISOLATION_BLOCKER_ bits of those that current does not meet
+ */
+u64 task_isolation_impossible(void)
 {
+	int cpu = smp_processor_id();
+	u64 why = 0;
+
+	if (current->nr_cpus_allowed != 1)
+		why |= TASK_ISOLATION_BLOCKER_AFFINITY;
 	/* Deadline tasks are throttled by the tick, even if alone. */
-	return current->nr_cpus_allowed == 1 && !dl_task(current) &&
-	       task_isolation_cpu(smp_processor_id());
+	if (dl_task(current))
+		why |= TASK_ISOLATION_BLOCKER_DEADLINE;
+	if (!tick_nohz_full_cpu(cpu))
+		why |= TASK_ISOLATION_BLOCKER_NOHZ;
+	if (housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN))
+		why |= TASK_ISOLATION_BLOCKER_DOMAIN;
+	return why;
 }
 
 /*
@@ -196,30 +254,46 @@ static bool task_isolation_possible(void)
  * this has to work on PREEMPT_RT. It may stop the tick, which is harmless if
  * it fails after that.
  *
- * Returns 0, -EINVAL if trying again is no use, or -EAGAIN.
+ * Returns 0 or the TASK_ISOLATION_BLOCKER_ bits of the first that is found.
  */
-static int task_isolation_try(void)
+static u64 task_isolation_try(void)
 {
+	u64 why;
 	int err;
 
 	lockdep_assert_irqs_disabled();
 
-	if (!task_isolation_possible())
-		return -EINVAL;
+	why = task_isolation_impossible();
+	if (why)
+		return why;
 
-	if (need_resched() || !sched_isolation_quiesce())
-		return -EAGAIN;
+	if (need_resched())
+		return TASK_ISOLATION_BLOCKER_RESCHED;
+	if (!sched_isolation_quiesce())
+		return TASK_ISOLATION_BLOCKER_TASK;
 
 	quiet_vmstat_fold();
-	if (!vmstat_idle() || !lru_cpu_idle())
-		return -EAGAIN;
+	if (!vmstat_idle())
+		return TASK_ISOLATION_BLOCKER_VMSTAT;
+	if (!lru_cpu_idle())
+		return TASK_ISOLATION_BLOCKER_LRU;
 
 	err = try_stop_full_tick();
+	if (err == -EAGAIN)
+		return TASK_ISOLATION_BLOCKER_TICK;
+	/* Or the clock, which task_isolation_record_blocked() tells apart. */
 	if (err)
-		return err;
+		return TASK_ISOLATION_BLOCKER_DEVICE;
 
 	/* All of the above may trace, and a reader of the trace be woken up. */
-	return irq_work_raised() ? -EAGAIN : 0;
+	return irq_work_raised() ? TASK_ISOLATION_BLOCKER_IRQ_WORK : 0;
+}
+
+static int task_isolation_error(u64 why)
+{
+	if (why & TASK_ISOLATION_BLOCKER_EINVAL)
+		return -EINVAL;
+	return why ? -EAGAIN : 0;
 }
 
 /*
@@ -242,23 +316,31 @@ static void task_isolation_quiesce(void)
 static int task_isolation_wait(void)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(TASK_ISOLATION_WAIT_MS);
+	u64 why;
 	int err;
 
 	for (;;) {
 		/* Before touching a CPU that the thread has no claim to */
 		scoped_guard (irq) {
-			if (!task_isolation_possible())
-				return -EINVAL;
+			why = task_isolation_impossible();
+			err = task_isolation_error(why);
+			if (err) {
+				task_isolation_record_blocked(err, why);
+				return err;
+			}
 		}
 		task_isolation_quiesce();
 
-		local_irq_disable();
-		err = task_isolation_try();
-		local_irq_enable();
-
-		if (err != -EAGAIN || signal_pending(current) || time_after(jiffies, end))
-			return err;
-
+		scoped_guard (irq) {
+			why = task_isolation_try();
+			err = task_isolation_error(why);
+			if (!err)
+				return 0;
+			if (err != -EAGAIN || signal_pending(current) || time_after(jiffies, end)) {
+				task_isolation_record_blocked(err, why);
+				return err;
+			}
+		}
 		schedule_timeout_interruptible(1);
 	}
 }
@@ -274,7 +356,7 @@ static int task_isolation_wait(void)
  * only prepares, as thoroughly as it can.
  *
  * Context: Process context, may sleep.
- * Return: 0, -EINVAL, or -EAGAIN
+ * Return: 0, -EINVAL, -EAGAIN, or -ENOMEM for the first call of a thread
  */
 long task_isolation_prctl(unsigned long flags)
 {
@@ -288,15 +370,30 @@ long task_isolation_prctl(unsigned long flags)
 	if (!(flags & PR_TASK_ISOLATION_ENABLE))
 		return 0;
 
+	err = task_isolation_record_alloc();
+	if (err)
+		return err;
+
 	err = task_isolation_wait();
 	if (err)
 		return err;
 
+	task_isolation_record_request(sig);
 	iso->sig = sig;
 	iso->state = TASK_ISOLATION_REQUESTED;
 	set_syscall_work(SYSCALL_TASK_ISOLATION);
 	set_thread_flag(TIF_TASK_ISOLATION);
 	return 0;
+}
+
+/*
+ * Did somebody want the thread to look at its flags since it has done so? Who
+ * does leaves its name only if it finds task_isolation_on, see
+ * kernel/isolation_culprit.c.
+ */
+static bool task_isolation_kicked(void)
+{
+	return signal_pending(current) || test_thread_flag(TIF_NOTIFY_RESUME);
 }
 
 /**
@@ -324,6 +421,7 @@ long task_isolation_prctl(unsigned long flags)
 void task_isolation_start(struct pt_regs *regs)
 {
 	struct task_isolation *iso = &current->isolation;
+	u64 why;
 	int err;
 
 	lockdep_assert_irqs_disabled();
@@ -334,18 +432,22 @@ void task_isolation_start(struct pt_regs *regs)
 
 	this_cpu_write(task_isolation_nmi_hit, false);
 	this_cpu_write(task_isolation_kick_cause, TASK_ISOLATION_UNKNOWN);
+	task_isolation_record_start();
 	this_cpu_write(task_isolation_on, true);
 	/* Pairs with the barrier in __task_isolation_kick(), see above. */
 	smp_mb();
 
-	err = task_isolation_try();
-	if (err) {
+	why = task_isolation_kicked() ? TASK_ISOLATION_BLOCKER_SIGNAL : task_isolation_try();
+	if (why) {
+		err = task_isolation_error(why);
 		this_cpu_write(task_isolation_on, false);
 		task_isolation_off(iso);
 		syscall_set_return_value(current, regs, err, 0);
+		task_isolation_record_blocked(err, why);
 		return;
 	}
 
+	task_isolation_record_begin();
 	iso->state = TASK_ISOLATION_ISOLATED;
 }
 
@@ -365,6 +467,7 @@ void __task_isolation_user_exit(void)
 	iso->who = NULL;
 	iso->state = TASK_ISOLATION_MARKED;
 	set_thread_flag(TIF_NOTIFY_RESUME);
+	task_isolation_record_entry();
 }
 
 /*
@@ -446,7 +549,8 @@ static bool task_isolation_irq_open(const struct task_isolation *iso)
 	       !iso->closed && in_hardirq() && !in_serving_softirq();
 }
 
-void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who)
+void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who,
+			       const void *key)
 {
 	struct task_isolation *iso = &current->isolation;
 
@@ -458,6 +562,8 @@ void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who)
 
 	iso->who = who;
 	iso->cause = cause;
+	if (task_isolation_has_sender(cause))
+		task_isolation_record_sender(key);
 }
 
 /* Out of line part of task_isolation_irq(). */
@@ -479,8 +585,11 @@ void __task_isolation_stop(void)
 {
 	struct task_isolation *iso = &current->isolation;
 
-	if (iso->cause == TASK_ISOLATION_UNKNOWN || iso->cause == TASK_ISOLATION_RESCHED)
-		iso->cause = TASK_ISOLATION_STOP;
+	if (iso->cause != TASK_ISOLATION_UNKNOWN && iso->cause != TASK_ISOLATION_RESCHED)
+		return;
+
+	iso->cause = TASK_ISOLATION_STOP;
+	task_isolation_record_stop();
 }
 
 #ifdef __NR_task_isolation_prctl_32
@@ -529,6 +638,7 @@ bool __task_isolation_syscall(struct pt_regs *regs)
 
 	if (iso->cause == TASK_ISOLATION_UNKNOWN && task_isolation_allowed(regs, nr)) {
 		task_isolation_off(iso);
+		task_isolation_record_leave(nr);
 		return true;
 	}
 
@@ -543,15 +653,20 @@ static void task_isolation_log(const struct task_isolation *iso)
 	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
 				      DEFAULT_RATELIMIT_BURST);
 	char cause[KSYM_SYMBOL_LEN + 32];
+	char culprit[64];
 
 	if (!task_isolation_debug && !__ratelimit(&rs))
 		return;
 
 	task_isolation_describe(iso, cause, sizeof(cause));
-	pr_warn("%s/%d (cpu %d): task_isolation lost due to %s\n", current->comm,
-		task_pid_nr(current), iso->cpu, cause);
-	if (task_isolation_debug)
+	culprit[0] = '\0';
+	task_isolation_record_culprit(culprit, sizeof(culprit));
+	pr_warn("%s/%d (cpu %d): task_isolation lost due to %s%s\n", current->comm,
+		task_pid_nr(current), iso->cpu, cause, culprit);
+	if (task_isolation_debug) {
 		dump_stack();
+		task_isolation_record_stack();
+	}
 }
 
 /*
@@ -559,9 +674,10 @@ static void task_isolation_log(const struct task_isolation *iso)
  * signals, whose action becomes the default. Where that does not end the
  * thread, or the signal could not be queued, the thread dies.
  */
-static void task_isolation_send(int sig)
+static void task_isolation_tell(const struct task_isolation *iso)
 {
 	struct kernel_siginfo info;
+	int sig = iso->sig;
 	bool fatal;
 
 	spin_lock_irq(&current->sighand->siglock);
@@ -575,7 +691,10 @@ static void task_isolation_send(int sig)
 	if (!fatal) {
 		clear_siginfo(&info);
 		info.si_signo = sig;
-		info.si_code = SI_KERNEL;
+		info.si_code = SI_TASK_ISOLATION;
+		info.si_errno = iso->cause;
+		info.si_ptr = (void __user *)(unsigned long)task_isolation_number(iso);
+		task_isolation_record_siginfo(&info);
 		fatal = force_sig_info(&info);
 		spin_lock_irq(&current->sighand->siglock);
 		fatal |= !sigismember(&current->pending.signal, sig);
@@ -616,21 +735,30 @@ void __task_isolation_deliver(struct pt_regs *regs)
 	}
 
 	task_isolation_off(iso);
+	task_isolation_record_loss(regs);
 	task_isolation_log(iso);
-	task_isolation_send(iso->sig);
+	task_isolation_tell(iso);
 }
 
 /* Out of line part of task_isolation_signal(). May be under siglock. */
-void __task_isolation_signal(int sig)
+void __task_isolation_signal(int sig, const struct kernel_siginfo *info)
 {
 	struct task_isolation *iso = &current->isolation;
+	struct pt_regs *regs = task_pt_regs(current);
 
-	if (iso->state == TASK_ISOLATION_REQUESTED)
-		syscall_set_return_value(current, task_pt_regs(current), -EAGAIN, 0);
+	if (iso->state == TASK_ISOLATION_REQUESTED) {
+		syscall_set_return_value(current, regs, -EAGAIN, 0);
+		task_isolation_off(iso);
+		scoped_guard (irqsave)
+			task_isolation_record_blocked(-EAGAIN, TASK_ISOLATION_BLOCKER_SIGNAL);
+		return;
+	}
 
 	iso->cause = TASK_ISOLATION_SIGNAL;
 	iso->nr = sig;
 	task_isolation_off(iso);
+	task_isolation_record_signal(sig == SIGKILL ? NULL : info);
+	task_isolation_record_loss(regs);
 }
 
 /* Out of line part of task_isolation_kick(). */
@@ -644,6 +772,7 @@ void __task_isolation_kick(int cpu, enum task_isolation_cause cause)
 	WRITE_ONCE(per_cpu(task_isolation_kick_cause, cpu), cause);
 	/* The interrupt reads the cause in __task_isolation_irq_note(). */
 	smp_wmb();
+	task_isolation_send(cpu, NULL, true);
 	smp_send_reschedule(cpu);
 }
 
@@ -676,7 +805,19 @@ void task_isolation_update_cpus(void)
  */
 void task_isolation_fork(struct task_struct *p)
 {
+	/* The history, too, is not for the child. */
 	memset(&p->isolation, 0, sizeof(p->isolation));
 	clear_task_syscall_work(p, SYSCALL_TASK_ISOLATION);
 	clear_tsk_thread_flag(p, TIF_TASK_ISOLATION);
+}
+
+/**
+ * task_isolation_free - The thread is gone
+ * @p:		The thread
+ *
+ * Invoked from free_task().
+ */
+void task_isolation_free(struct task_struct *p)
+{
+	task_isolation_record_free(p);
 }

@@ -3,6 +3,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 
 HARNESS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -36,6 +37,29 @@ def load(arch):
             if line.strip() and not line.startswith("#"):
                 name, _, value = line.partition("=")
                 conf[name] = shlex.split(value)[0]
+    return conf
+
+
+def compiler(conf):
+    """The C compiler of an architecture."""
+    return "clang" + conf["LLVM"] if "LLVM" in conf else conf["CROSS"] + "gcc"
+
+
+def kbuild(conf):
+    """What make has to know of an architecture's compiler."""
+    args = [f"ARCH={conf['KARCH']}", f"CROSS_COMPILE={conf['CROSS']}"]
+    if "LLVM" in conf:
+        args.append("LLVM=" + conf["LLVM"])
+    if shutil.which("ccache"):
+        args.append("CC=ccache " + compiler(conf))
+    return args
+
+
+def bootable(name):
+    """Settings of an architecture that is to be booted; SystemExit if it is only built."""
+    conf = load(split(name)[0])
+    if "BUILD_ONLY" in conf:
+        raise SystemExit(f"{name} is only built here, not booted: Debian has no emulator for it yet")
     return conf
 
 

@@ -49,6 +49,8 @@
 
 #include <asm/ptrace.h>
 
+struct kernel_siginfo;
+
 #ifdef CONFIG_TASK_ISOLATION
 
 DECLARE_PER_CPU(bool, task_isolation_on);
@@ -59,16 +61,24 @@ bool __task_isolation_syscall(struct pt_regs *regs);
 void __task_isolation_user_exit(void);
 void __task_isolation_nmi(void);
 void __task_isolation_deliver(struct pt_regs *regs);
-void __task_isolation_signal(int sig);
+void __task_isolation_signal(int sig, const struct kernel_siginfo *info);
 void __task_isolation_entry_note(enum task_isolation_cause cause,
 				 unsigned long nr, const void *who);
 void __task_isolation_close(void);
-void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who);
+void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who,
+			       const void *key);
 void __task_isolation_stop(void);
 void __task_isolation_kick(int cpu, enum task_isolation_cause cause);
 void task_isolation_fork(struct task_struct *p);
+void task_isolation_free(struct task_struct *p);
 void task_isolation_update_cpus(void);
 bool task_isolation_cpu(int cpu);
+
+/* For those who explain a loss, see <linux/isolation_record.h> */
+u64 task_isolation_impossible(void);
+u64 task_isolation_number(const struct task_isolation *iso);
+bool task_isolation_has_sender(enum task_isolation_cause cause);
+extern bool task_isolation_debug;
 
 /* Pure parts, visible for the KUnit tests */
 int task_isolation_parse(unsigned long flags, int *sig);
@@ -144,16 +154,17 @@ static inline void task_isolation_deliver(struct pt_regs *regs)
 /**
  * task_isolation_signal - End isolation because of a signal
  * @sig:	Signal number
+ * @info:	What came with it. Not valid for SIGKILL.
  *
  * Invoked from get_signal() when a handler is about to run, before the signal
  * frame is written, and when the thread is about to die. A pending request
  * fails with EAGAIN, as its registers are about to become the handler's.
  * sighand->siglock may be held.
  */
-static inline void task_isolation_signal(int sig)
+static inline void task_isolation_signal(int sig, const struct kernel_siginfo *info)
 {
 	if (unlikely(current->isolation.state != TASK_ISOLATION_OFF))
-		__task_isolation_signal(sig);
+		__task_isolation_signal(sig, info);
 }
 
 /**
@@ -255,7 +266,7 @@ static __always_inline void task_isolation_vector(struct pt_regs *regs, unsigned
 static __always_inline void task_isolation_ipi(const char *name)
 {
 	if (task_isolation_marked())
-		__task_isolation_irq_note(TASK_ISOLATION_VECTOR, name);
+		__task_isolation_irq_note(TASK_ISOLATION_VECTOR, name, NULL);
 }
 
 /**
@@ -266,31 +277,33 @@ static __always_inline void task_isolation_ipi(const char *name)
 static __always_inline void task_isolation_timer(void)
 {
 	if (task_isolation_marked())
-		__task_isolation_irq_note(TASK_ISOLATION_TIMER, NULL);
+		__task_isolation_irq_note(TASK_ISOLATION_TIMER, NULL, NULL);
 }
 
 /**
  * task_isolation_ipi_func - Annotate a function call from another CPU
  * @func:	Function that is called
+ * @csd:	What was queued for it, %NULL if it was not queued
  *
  * Invoked from csd_do_func() in hard interrupt context.
  */
-static __always_inline void task_isolation_ipi_func(const void *func)
+static __always_inline void task_isolation_ipi_func(const void *func, const void *csd)
 {
 	if (task_isolation_marked())
-		__task_isolation_irq_note(TASK_ISOLATION_IPI_FUNC, func);
+		__task_isolation_irq_note(TASK_ISOLATION_IPI_FUNC, func, csd);
 }
 
 /**
  * task_isolation_irq_work - Annotate an irq_work
  * @func:	Callback of the irq_work
+ * @work:	The irq_work
  *
  * Invoked from irq_work_single() in hard interrupt context.
  */
-static __always_inline void task_isolation_irq_work(const void *func)
+static __always_inline void task_isolation_irq_work(const void *func, const void *work)
 {
 	if (task_isolation_marked())
-		__task_isolation_irq_note(TASK_ISOLATION_IRQ_WORK, func);
+		__task_isolation_irq_note(TASK_ISOLATION_IRQ_WORK, func, work);
 }
 
 /**
@@ -301,7 +314,7 @@ static __always_inline void task_isolation_irq_work(const void *func)
 static __always_inline void task_isolation_resched(void)
 {
 	if (task_isolation_marked())
-		__task_isolation_irq_note(TASK_ISOLATION_RESCHED, NULL);
+		__task_isolation_irq_note(TASK_ISOLATION_RESCHED, NULL, NULL);
 }
 
 /**
@@ -344,7 +357,7 @@ static __always_inline void task_isolation_user_exit(void) { }
 static __always_inline void task_isolation_nmi(struct pt_regs *regs) { }
 static inline bool task_isolation_syscall(struct pt_regs *regs) { return true; }
 static inline void task_isolation_deliver(struct pt_regs *regs) { }
-static inline void task_isolation_signal(int sig) { }
+static inline void task_isolation_signal(int sig, const struct kernel_siginfo *info) { }
 static inline void task_isolation_stop(void) { }
 static __always_inline void task_isolation_fault(struct pt_regs *regs, unsigned long address) { }
 static __always_inline void task_isolation_trap(struct pt_regs *regs, const char *name) { }
@@ -354,12 +367,13 @@ static __always_inline void task_isolation_vector(struct pt_regs *regs, unsigned
 						  const char *name) { }
 static __always_inline void task_isolation_ipi(const char *name) { }
 static __always_inline void task_isolation_timer(void) { }
-static __always_inline void task_isolation_ipi_func(const void *func) { }
-static __always_inline void task_isolation_irq_work(const void *func) { }
+static __always_inline void task_isolation_ipi_func(const void *func, const void *csd) { }
+static __always_inline void task_isolation_irq_work(const void *func, const void *work) { }
 static __always_inline void task_isolation_resched(void) { }
 static inline void task_isolation_kick(int cpu, enum task_isolation_cause cause) { }
 static inline void task_isolation_affinity(struct task_struct *p, bool running) { }
 static inline void task_isolation_fork(struct task_struct *p) { }
+static inline void task_isolation_free(struct task_struct *p) { }
 static inline void task_isolation_update_cpus(void) { }
 static inline bool task_isolation_cpu(int cpu) { return false; }
 

@@ -4,6 +4,10 @@
 
 #include <linux/types.h>
 
+#include <uapi/linux/task_isolation.h>
+
+struct task_isolation_history;
+
 /**
  * enum task_isolation_state - Where a thread stands between prctl() and loss
  * @TASK_ISOLATION_OFF:		Not isolated. Everything ends here.
@@ -30,48 +34,6 @@ enum task_isolation_state {
 	TASK_ISOLATION_MARKED,
 };
 
-/**
- * enum task_isolation_cause - Why the kernel was entered
- * @TASK_ISOLATION_UNKNOWN:	Nobody annotated the entry
- * @TASK_ISOLATION_SYSCALL:	System call, number in @nr
- * @TASK_ISOLATION_FAULT:	Page fault, address in @nr
- * @TASK_ISOLATION_TRAP:	Other exception, name in @who
- * @TASK_ISOLATION_VECTOR:	Interrupt vector which nobody explained further,
- *				name in @who
- * @TASK_ISOLATION_IRQ:		Device interrupt: number in @nr, hwirq in @hwirq,
- *				domain in @domain
- * @TASK_ISOLATION_TIMER:	Local clock event device
- * @TASK_ISOLATION_IPI_FUNC:	Function call from another CPU, function in @who
- * @TASK_ISOLATION_RESCHED:	Reschedule interrupt
- * @TASK_ISOLATION_IRQ_WORK:	irq_work, function in @who
- * @TASK_ISOLATION_NMI:		Non-maskable interrupt
- * @TASK_ISOLATION_MCE:		Machine check
- * @TASK_ISOLATION_SIGNAL:	Signal with a handler, or a deadly one: number in
- *				@nr. This ends isolation, but the signal says so
- *				itself.
- * @TASK_ISOLATION_STOP:	Stopped, traced or frozen for a while
- * @TASK_ISOLATION_AFFINITY:	A change of affinity or cpuset took the CPU away
- * @TASK_ISOLATION_NR_CAUSES:	Number of causes
- */
-enum task_isolation_cause {
-	TASK_ISOLATION_UNKNOWN,
-	TASK_ISOLATION_SYSCALL,
-	TASK_ISOLATION_FAULT,
-	TASK_ISOLATION_TRAP,
-	TASK_ISOLATION_VECTOR,
-	TASK_ISOLATION_IRQ,
-	TASK_ISOLATION_TIMER,
-	TASK_ISOLATION_IPI_FUNC,
-	TASK_ISOLATION_RESCHED,
-	TASK_ISOLATION_IRQ_WORK,
-	TASK_ISOLATION_NMI,
-	TASK_ISOLATION_MCE,
-	TASK_ISOLATION_SIGNAL,
-	TASK_ISOLATION_STOP,
-	TASK_ISOLATION_AFFINITY,
-	TASK_ISOLATION_NR_CAUSES,
-};
-
 #ifdef CONFIG_TASK_ISOLATION
 /**
  * struct task_isolation - Per thread state of task isolation
@@ -86,6 +48,8 @@ enum task_isolation_cause {
  * @who:	Name or function, as @cause says. Never dereferenced when it is a
  *		function.
  * @domain:	Name of the interrupt domain, a copy as domains come and go
+ * @history:	What happened before, see kernel/isolation_record.c. %NULL if the
+ *		thread has never asked to be isolated.
  */
 struct task_isolation {
 	u8		state;
@@ -97,6 +61,7 @@ struct task_isolation {
 	unsigned long	hwirq;
 	const void	*who;
 	char		domain[24];
+	struct task_isolation_history	*history;
 };
 #else /* CONFIG_TASK_ISOLATION */
 struct task_isolation { };

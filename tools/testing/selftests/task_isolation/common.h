@@ -36,6 +36,10 @@
 #define PR_TASK_ISOLATION_SET_SIG(sig)	(((sig) & 0x7f) << 8)
 #endif
 
+#ifndef SI_TASK_ISOLATION
+#define SI_TASK_ISOLATION	0x40
+#endif
+
 #define ISO_CPUS_FILE	"/sys/devices/system/cpu/task_isolation"
 #define ISO_USR1	(PR_TASK_ISOLATION_ENABLE | \
 			 PR_TASK_ISOLATION_SET_SIG(SIGUSR1))

@@ -436,8 +436,10 @@ TEST_F_TIMEOUT(iso, deliver_siginfo, ISO_TIMEOUT)
 
 	run_deliver(_metadata, SIGUSR2, DELIVER_CATCH);
 	EXPECT_EQ(SIGUSR2, info->si_signo);
-	EXPECT_EQ(SI_KERNEL, info->si_code);
-	EXPECT_EQ(0, info->si_errno);
+	EXPECT_EQ(SI_TASK_ISOLATION, info->si_code);
+	/* TASK_ISOLATION_SYSCALL, nobody else's doing */
+	EXPECT_EQ(1, info->si_errno);
+	EXPECT_EQ(SYS_getppid, info->si_value.sival_int);
 	EXPECT_EQ(0, info->si_pid);
 	EXPECT_EQ(0, info->si_uid);
 }

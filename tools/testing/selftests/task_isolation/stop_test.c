@@ -446,17 +446,16 @@ FIXTURE_TEARDOWN(uprobe)
  */
 #ifdef __riscv
 #define PROBED(name)							\
-	long name(long x);						\
-	__asm__(".pushsection .text\n"					\
-		".option push\n"					\
-		".option norvc\n"					\
-		".type " #name ", @function\n"				\
-		#name ":\n"						\
-		"	nop\n"						\
-		"	tail " #name "_body\n"				\
-		".option pop\n"						\
-		".popsection\n");					\
-	static long __attribute__((used)) name##_body(long x)
+	static long name##_body(long x);				\
+	static long __attribute__((naked)) name(long x)			\
+	{								\
+		__asm__(".option push\n"				\
+			".option norvc\n"				\
+			"nop\n"						\
+			"tail %0\n"					\
+			".option pop\n" : : "i" (name##_body));		\
+	}								\
+	static long name##_body(long x)
 #else
 #define PROBED(name)	static long name(long x)
 #endif

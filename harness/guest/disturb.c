@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The disturber bench: disturbs an isolated thread in known ways, and sees what
+ * it is told.
+ *
+ * usage: disturb REPEAT CPU
+ *
+ * A victim thread is isolated on CPU. Its handler copies the record of each loss
+ * into shared memory, and it isolates itself again. A disturber, a process of
+ * its own for each kind, waits until the victim is isolated, disturbs it once,
+ * and waits for the loss. The truth is what it did and its own number.
+ *
+ * A loss has to be of one of the causes that this kind has, and name one of its
+ * culprits. Where a kind may cause nothing, the count of interrupts that the
+ * kernel keeps of that CPU says whether it did. Between kinds the victim is
+ * watched for a while: a loss then is a false alarm.
+ *
+ * Speaks lines of NAME=VALUE for harness/disturb.
+ */
+#include "disturb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PR_ISOLATION		48
+#define PR_RECORD		49
+#define FLAGS			(1 | SIGUSR1 << 8)
+
+#define LOSS_MS			3000	/* to wait for a loss */
+#define NOTHING_MS		60	/* the same, if it may be that none comes */
+#define READY_MS		20000	/* to be isolated again */
+#define IDLE_MS			150	/* to look for false alarms, after each kind */
+
+#define LOAD(x)			__atomic_load_n(&(x), __ATOMIC_SEQ_CST)
+#define STORE(x, v)		__atomic_store_n(&(x), (v), __ATOMIC_SEQ_CST)
+
+struct shared *sh;
+int iso_cpu;
+
+/* What came of a kind */
+struct tally {
+	int injected, missed, losses, cause_bad, culprit_known, culprit_bad, unknown, stray;
+};
+
+void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		perror("sched_setaffinity");
+}
+
+void sleep_ms(int ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
+int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int n, err;
+
+	if (fd < 0)
+		return -1;
+	n = write(fd, text, strlen(text));
+	err = errno;
+	close(fd);
+	errno = err;
+	return n < 0 ? -1 : 0;
+}
+
+int read_file(const char *path, char *buf, int size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int n, all = 0;
+
+	if (fd < 0)
+		return -1;
+	while (all < size - 1 && (n = read(fd, buf + all, size - 1 - all)) > 0)
+		all += n;
+	close(fd);
+	buf[all] = 0;
+	return all;
+}
+
+/* The victim */
+
+static void handler(int sig, siginfo_t *info, void *context)
+{
+	int i = LOAD(sh->hits);
+	struct entry *e = &sh->log[i % LOG_SIZE];
+
+	memset(&e->rec, 0, sizeof(e->rec));
+	if (prctl(PR_RECORD, &e->rec, sizeof(e->rec), 0, 0))
+		_exit(3);
+	e->code = info->si_code;
+	e->error = info->si_errno;
+	STORE(sh->isolated, 0);
+	STORE(sh->hits, i + 1);
+}
+
+static void catch_signals(void)
+{
+	const int signals[] = { SIGUSR1, SIGUSR2, SIGTRAP, SIGILL, SIGRTMIN + 1 };
+	struct sigaction sa = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
+
+	for (unsigned int i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		sigaction(signals[i], &sa, NULL);
+}
+
+/*
+ * The number of losses seen is read before the call: if a signal comes between
+ * the call and the loop, this round is over. What the handler cleared is not
+ * set again then.
+ */
+static void *victim(void *arg)
+{
+	int hits, order;
+
+	prctl(PR_SET_NAME, "victim");
+	pin(iso_cpu);
+	STORE(sh->victim_tid, (int)syscall(SYS_gettid));
+
+	while (!LOAD(sh->quit)) {
+		hits = LOAD(sh->hits);
+		/* A page that is not dirty would be a fault later, on some CPUs. */
+		STORE(sh->isolated, 0);
+		if (prctl(PR_ISOLATION, FLAGS, 0, 0, 0)) {
+			sh->refused++;
+			sleep_ms(2);
+			continue;
+		}
+		__atomic_compare_exchange_n(&sh->isolated, &(int){ 0 }, 1, false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		if (LOAD(sh->hits) != hits)
+			STORE(sh->isolated, 0);
+		while (LOAD(sh->hits) == hits && !LOAD(sh->quit)) {
+			order = LOAD(sh->order);
+			if (order >= VICTIM_SYSCALL && order <= VICTIM_SIGTRAP) {
+				STORE(sh->order, ORDER_NONE);
+				victim_serve(order);
+			}
+		}
+	}
+	prctl(PR_ISOLATION, 0, 0, 0, 0);
+	return NULL;
+}
+
+/* The thread beside it, which disturbs it from within. */
+static void sibling(void)
+{
+	int order;
+
+	prctl(PR_SET_NAME, "sibling");
+	pin(1);
+	STORE(sh->sibling_tid, (int)syscall(SYS_gettid));
+	while (!LOAD(sh->quit)) {
+		order = LOAD(sh->order);
+		if (order >= SIBLING_MEMBARRIER) {
+			STORE(sh->order, ORDER_NONE);
+			sibling_serve(order);
+			STORE(sh->served, sh->served + 1);
+		}
+		sleep_ms(1);
+	}
+}
+
+static void victim_process(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t mask;
+
+	catch_signals();
+	sh->page = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	sh->victim_pid = getpid();
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 256 * 1024);
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+	/* So that each signal to the process goes to the victim. */
+	pthread_create(&thread, &attr, victim, NULL);
+	sigfillset(&mask);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	sibling();
+	pthread_join(thread, NULL);
+	_exit(0);
+}
+
+/* The disturber */
+
+static bool wait_isolated(void)
+{
+	for (int ms = 0; ms < READY_MS; ms++) {
+		if (LOAD(sh->isolated))
+			return true;
+		sleep_ms(1);
+	}
+	return false;
+}
+
+/* Isolated, and no loss on its way */
+static bool settle(void)
+{
+	int hits;
+
+	do {
+		hits = LOAD(sh->hits);
+		if (!wait_isolated())
+			return false;
+		sleep_ms(5);
+	} while (LOAD(sh->hits) != hits || !LOAD(sh->isolated));
+	return true;
+}
+
+/* All interrupts that the kernel has counted on that CPU */
+static long interrupts(void)
+{
+	static char text[65536];
+	char *line, *save = NULL;
+	long sum = 0;
+
+	if (read_file("/proc/interrupts", text, sizeof(text)) < 0)
+		return 0;
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *p = strchr(line, ':');
+		long n = 0;
+		int cpu;
+
+		if (!p)
+			continue;
+		p++;
+		for (cpu = 0; cpu <= iso_cpu; cpu++) {
+			char *end;
+
+			n = strtol(p, &end, 10);
+			if (end == p)
+				break;
+			p = end;
+		}
+		if (cpu > iso_cpu)
+			sum += n;
+	}
+	return sum;
+}
+
+static bool is_other(const struct kind *k, const char *comm)
+{
+	char names[256], *name, *save = NULL;
+
+	if (!k->others)
+		return false;
+	snprintf(names, sizeof(names), "%s", k->others);
+	for (name = strtok_r(names, " ", &save); name; name = strtok_r(NULL, " ", &save)) {
+		if (!strncmp(comm, name, strlen(name)))
+			return true;
+	}
+	return false;
+}
+
+static bool right_culprit(const struct kind *k, const struct task_isolation_record *r, int truth)
+{
+	if (r->culprit_tid)
+		return (k->who & WHO_SENDER && r->culprit_tid == truth) ||
+		       (k->who & WHO_OTHER && is_other(k, r->culprit_comm));
+	if (r->culprit_cpu >= 0)
+		return k->who & WHO_INTERRUPT;
+	return k->who & WHO_NOBODY;
+}
+
+/* A few, for who wants to know what is wrong. */
+static void show(const char *how, const struct kind *k, const struct task_isolation_record *r,
+		 int truth)
+{
+	static int shown;
+
+	if (shown++ < 8)
+		printf("%s kind=%s cause=%u number=%llu what=%s culprit=%s/%d culprit_cpu=%d truth=%d\n",
+		       how, k->name, r->cause, (unsigned long long)r->number, r->what,
+		       r->culprit_comm, r->culprit_tid, r->culprit_cpu, truth);
+}
+
+static void judge(const struct kind *k, struct tally *t, int from, int to, int truth)
+{
+	for (int i = from; i < to; i++) {
+		const struct entry *e = &sh->log[i % LOG_SIZE];
+		const struct task_isolation_record *r = &e->rec;
+		bool cause = k->causes & (1U << r->cause);
+		bool culprit = right_culprit(k, r, truth);
+
+		t->losses++;
+		t->unknown += r->cause == TASK_ISOLATION_UNKNOWN;
+		t->cause_bad += !cause;
+		t->culprit_known += !(k->who & WHO_NOBODY);
+		t->culprit_bad += !culprit;
+		if (e->code == SI_TASK_ISOLATION && e->error != (int)r->cause)
+			t->cause_bad++;
+		if (!cause || !culprit)
+			show("wrong", k, r, truth);
+	}
+}
+
+static int inject(const struct kind *k, int round)
+{
+	int served = LOAD(sh->served);
+
+	if (k->inject)
+		return k->inject(round);
+	STORE(sh->order, k->order);
+	for (int ms = 0; k->order >= SIBLING_MEMBARRIER && ms < LOSS_MS; ms++) {
+		if (LOAD(sh->served) != served)
+			break;
+		sleep_ms(1);
+	}
+	return 0;
+}
+
+/* One injection. False if the victim does not get isolated any more. */
+static bool disturb(const struct kind *k, struct tally *t, int round, int truth)
+{
+	int wait = k->quiet ? NOTHING_MS : LOSS_MS;
+	long before;
+
+	if (!settle())
+		return false;
+
+	before = k->quiet ? interrupts() : 0;
+	sh->from = LOAD(sh->hits);
+	if (inject(k, round) < 0) {
+		if (k->undo)
+			k->undo();
+		return true;
+	}
+	for (int ms = 0; ms < wait && LOAD(sh->hits) == sh->from; ms++)
+		sleep_ms(1);
+
+	if (LOAD(sh->hits) != sh->from) {
+		t->injected++;
+	} else if (!k->quiet || interrupts() != before) {
+		t->injected++;
+		t->missed++;
+	}
+	if (k->undo)
+		k->undo();
+	if (!settle())
+		return false;
+	judge(k, t, sh->from, LOAD(sh->hits), truth);
+	return true;
+}
+
+static void say(const struct kind *k, const struct tally *t, const char *note)
+{
+	printf("kind=%s injected=%d missed=%d losses=%d cause_bad=%d culprit_known=%d culprit_bad=%d unknown=%d stray=%d what=\"%s\" note=\"%s\"\n",
+	       k->name, t->injected, t->missed, t->losses, t->cause_bad, t->culprit_known,
+	       t->culprit_bad, t->unknown, t->stray, k->what, note);
+	fflush(stdout);
+}
+
+static void run_kind(const struct kind *k, int repeat)
+{
+	const char *note = NULL;
+	struct tally t = { 0 };
+	int truth, hits;
+
+	prctl(PR_SET_NAME, "disturber");
+	pin(2);
+	truth = k->order >= SIBLING_MEMBARRIER ? LOAD(sh->sibling_tid) : (int)syscall(SYS_gettid);
+	if (k->often && repeat > 5)
+		repeat = 5;
+	if (k->prepare)
+		note = k->prepare();
+	if (note) {
+		say(k, &t, note);
+		return;
+	}
+
+	for (int i = 0; i < repeat && !note; i++) {
+		if (!disturb(k, &t, i, truth))
+			note = "the victim does not get isolated any more";
+	}
+	if (k->finish)
+		k->finish();
+
+	/* What finish() has set in motion is not for nothing either. */
+	if (k->finish)
+		sleep_ms(3 * IDLE_MS);
+	if (settle()) {
+		hits = LOAD(sh->hits);
+		sleep_ms(IDLE_MS);
+		t.stray = LOAD(sh->hits) - hits;
+		for (int i = hits; i < LOAD(sh->hits); i++)
+			show("stray", k, &sh->log[i % LOG_SIZE].rec, truth);
+	}
+	if (!t.injected && !note)
+		note = k->quiet ?: "nothing could be injected";
+	say(k, &t, note ?: "");
+}
+
+/* Losses without any disturber. Returns how many. */
+static int watch(int ms)
+{
+	int hits;
+
+	if (!settle()) {
+		printf("fatal=\"the victim does not get isolated\"\n");
+		exit(1);
+	}
+	hits = LOAD(sh->hits);
+	sleep_ms(ms);
+	return LOAD(sh->hits) - hits;
+}
+
+int main(int argc, char **argv)
+{
+	int repeat = argc > 1 ? atoi(argv[1]) : 3;
+	const char *only = argc > 3 ? argv[3] : NULL;
+	pid_t process;
+
+	iso_cpu = argc > 2 ? atoi(argv[2]) : 3;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	mkdir("/sys/fs/cgroup", 0755);
+	mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL);
+
+	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (sh == MAP_FAILED) {
+		perror("mmap");
+		return 1;
+	}
+	memset(sh, 0, sizeof(*sh));
+	process = fork();
+	if (!process)
+		victim_process();
+
+	pin(0);
+	printf("idle=%d\n", watch(1000));
+	for (int i = 0; i < nr_kinds; i++) {
+		pid_t pid;
+		int status;
+
+		if (only && strcmp(only, kinds[i].name))
+			continue;
+		pid = fork();
+		if (!pid) {
+			run_kind(&kinds[i], repeat);
+			exit(0);
+		}
+		waitpid(pid, &status, 0);
+		if (status) {
+			struct tally none = { 0 };
+			char why[64];
+
+			snprintf(why, sizeof(why), "its disturber ended with status %#x", status);
+			none.missed = none.injected = 1;
+			say(&kinds[i], &none, why);
+		}
+	}
+	printf("idle=%d\n", watch(1000));
+	printf("refused=%d\n", sh->refused);
+	STORE(sh->quit, 1);
+	waitpid(process, NULL, 0);
+	printf("done=1\n");
+	return 0;
+}

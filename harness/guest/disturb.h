@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The disturber bench: what its victim, its disturbers and its kinds share.
+ * See disturb.c.
+ */
+#ifndef DISTURB_H
+#define DISTURB_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <linux/task_isolation.h>
+
+#ifndef SI_TASK_ISOLATION
+#define SI_TASK_ISOLATION	0x40
+#endif
+
+#define LOG_SIZE	4096
+#define PAGE		4096
+
+/* What the victim does by itself, and its sibling for it, in VICTIM_ and SIBLING_ */
+enum order {
+	ORDER_NONE,
+	VICTIM_SYSCALL, VICTIM_FAULT, VICTIM_TRAP, VICTIM_SIGTRAP,
+	SIBLING_MEMBARRIER, SIBLING_SYNC_CORE, SIBLING_RSEQ, SIBLING_MUNMAP, SIBLING_MPROTECT,
+	SIBLING_DONTNEED, SIBLING_FORK, SIBLING_CPU_TIMER, SIBLING_TIMER_SIGNAL, SIBLING_MLOCK,
+};
+
+/* Who may have caused a loss */
+#define WHO_SENDER	1	/* the thread that injects, by its number */
+#define WHO_NOBODY	2	/* there is none: the victim itself, a device, an NMI */
+#define WHO_INTERRUPT	4	/* an interrupt on another CPU */
+#define WHO_OTHER	8	/* a thread that works for the one who injects */
+
+/* One loss, as the victim learned of it */
+struct entry {
+	struct task_isolation_record	rec;
+	int				code;
+	int				error;
+};
+
+/* Shared by all processes, allocated and touched before anything starts */
+struct shared {
+	int		isolated;	/* the victim is */
+	int		hits;		/* entries of log that are filled */
+	int		from;		/* the first that is due to the injection */
+	int		quit;
+	int		order;		/* for the victim or its sibling */
+	int		served;		/* orders that the sibling has carried out */
+	int		refused;	/* entering calls that failed */
+	int		victim_pid, victim_tid, sibling_tid;
+	char		*page;		/* private to the victim */
+	struct entry	log[LOG_SIZE];
+};
+
+/**
+ * struct kind - A way to disturb
+ * @name:	One word
+ * @what:	What it does, for the table
+ * @causes:	Mask of causes which are right
+ * @who:	WHO_ bits: who may be the culprit
+ * @others:	Beginnings of the names of these threads, for WHO_OTHER
+ * @quiet:	Why it may cause nothing on this kernel, NULL if it always has to
+ * @prepare:	Done once by the disturber: NULL, or why it can't be provoked here
+ * @inject:	Disturbs once. Negative if that failed.
+ * @undo:	After each injection, once the loss is noted
+ * @finish:	Once, after all
+ * @order:	Instead of inject: for the victim or its sibling
+ * @often:	Causes so many losses that a few injections do
+ */
+struct kind {
+	const char	*name;
+	const char	*what;
+	unsigned int	causes;
+	unsigned int	who;
+	const char	*others;
+	const char	*quiet;
+	const char	*(*prepare)(void);
+	int		(*inject)(int round);
+	void		(*undo)(void);
+	void		(*finish)(void);
+	enum order	order;
+	bool		often;
+};
+
+#define CAUSE(name)	(1U << TASK_ISOLATION_##name)
+/* A wake-up is either, as the scheduler sees fit. */
+#define CAUSE_WAKE	(CAUSE(RESCHED) | CAUSE(IPI_FUNC))
+
+extern struct shared *sh;
+extern int iso_cpu;
+extern const struct kind kinds[];
+extern const int nr_kinds;
+
+void pin(int cpu);
+void sleep_ms(int ms);
+int write_file(const char *path, const char *text);
+int read_file(const char *path, char *buf, int size);
+const char *victim_serve(int order);
+void sibling_serve(int order);
+
+#endif /* DISTURB_H */

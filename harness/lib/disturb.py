@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the disturber bench measured: read it, judge it, print it."""
+
+import re
+
+# Goals, percent: of all injections, of all losses, of those with a culprit.
+GOALS = {"recall": 100.0, "cause": 99.0, "culprit": 99.0}
+KINDS = 25              # at least so many
+LOSSES = 1000           # of a whole run
+NUMBERS = ("injected", "missed", "losses", "cause_bad", "culprit_known", "culprit_bad", "unknown",
+           "stray")
+
+
+class Bad(Exception):
+    """The guest did not say what it had to."""
+
+
+def parse(text):
+    """(kinds, losses without any disturber) of the lines that the guest wrote."""
+    kinds, idle, done = [], 0, False
+    for line in text.splitlines():
+        fields = {k: v.strip('"') for k, v in re.findall(r'(\w+)=("[^"]*"|\S+)', line)}
+        if line.startswith("kind="):
+            kinds.append({"kind": fields["kind"], "what": fields["what"], "note": fields["note"],
+                          **{n: int(fields[n]) for n in NUMBERS}})
+        elif line.startswith("idle="):
+            idle += int(fields["idle"])
+        elif line.startswith("fatal="):
+            raise Bad(fields["fatal"])
+        done |= line.startswith("done=1")
+    if not done:
+        raise Bad("the guest's program did not get to its end")
+    return kinds, idle
+
+
+def percent(good, of):
+    """Never rounded up to a goal that is missed."""
+    return 100.0 if not of else int(10000 * good / of) / 100
+
+
+def total(kinds, idle):
+    """The figures of a run."""
+    add = {n: sum(k[n] for k in kinds) for n in NUMBERS}
+    return {
+        "kinds": sum(1 for k in kinds if k["injected"]),
+        "injected": add["injected"],
+        "losses": add["losses"],
+        "recall": percent(add["injected"] - add["missed"], add["injected"]),
+        "false": idle + add["stray"],
+        "cause": percent(add["losses"] - add["cause_bad"], add["losses"]),
+        "culprit": percent(add["culprit_known"] - min(add["culprit_bad"], add["culprit_known"]),
+                           add["culprit_known"]),
+        "unknown": add["unknown"],
+    }
+
+
+def missed(figures, short):
+    """The goals that were missed, in words."""
+    wrong = [f"{name} {figures[name]:.2f} %, the goal is {goal:.0f} %"
+             for name, goal in GOALS.items() if figures[name] < goal]
+    wrong += [f"{figures[name]} {what}, the goal is none"
+              for name, what in (("false", "false alarms"), ("unknown", "unknown causes"))
+              if figures[name]]
+    if figures["kinds"] < KINDS:
+        wrong.append(f"{figures['kinds']} kinds caused a loss, the goal is {KINDS}")
+    if not short and figures["losses"] < LOSSES:
+        wrong.append(f"{figures['losses']} losses in all, the goal is {LOSSES}")
+    return wrong
+
+
+def table(kinds):
+    """A line for each kind."""
+    lines = [f"{'kind':22}{'injected':>9}{'missed':>8}{'losses':>8}{'cause':>9}{'culprit':>9}"
+             f"{'unknown':>9}{'false':>7}"]
+    for k in kinds:
+        if not k["injected"]:
+            lines.append(f"{k['kind']:22}{'nothing:':>9} {k['note']}")
+            continue
+        culprit = "none" if not k["culprit_known"] else \
+            f"{percent(k['culprit_known'] - k['culprit_bad'], k['culprit_known']):.2f}"
+        cause = percent(k["losses"] - k["cause_bad"], k["losses"])
+        lines.append(f"{k['kind']:22}{k['injected']:9}{k['missed']:8}{k['losses']:8}{cause:9.2f}"
+                     f"{culprit:>9}{k['unknown']:9}{k['stray']:7}")
+    return lines
+
+
+def summary(isa, figures):
+    """The last line."""
+    return (f"DISTURB arch={isa} kinds={figures['kinds']} injected={figures['injected']} "
+            f"recall={figures['recall']:.2f} false={figures['false']} cause={figures['cause']:.2f} "
+            f"culprit={figures['culprit']:.2f} unknown={figures['unknown']}")

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The disturber bench's judgement, on sample results: each goal can be missed."""
+
+import unittest
+
+import disturb
+
+LINE = ('kind={kind} injected={injected} missed={missed} losses={losses} cause_bad={cause_bad} '
+        'culprit_known={culprit_known} culprit_bad={culprit_bad} unknown={unknown} stray={stray} '
+        'what="some words" note="{note}"')
+GOOD = {"injected": 40, "missed": 0, "losses": 50, "cause_bad": 0, "culprit_known": 50,
+        "culprit_bad": 0, "unknown": 0, "stray": 0, "note": ""}
+
+
+def lines(idle=0, number=30, **first):
+    """What the guest says of so many kinds, the first with some numbers of its own."""
+    kinds = [{**GOOD, **({} if n else first), "kind": f"kind{n}"} for n in range(number)]
+    return "\n".join([f"idle={idle}"] + [LINE.format(**k) for k in kinds] + ["idle=0", "done=1"])
+
+
+class Goals(unittest.TestCase):
+    """Which goals a run has missed."""
+
+    def judge(self, text, short=False):
+        """The goals that were missed."""
+        return disturb.missed(disturb.total(*disturb.parse(text)), short)
+
+    def test_all_are_met(self):
+        self.assertEqual(self.judge(lines()), [])
+
+    def test_recall(self):
+        self.assertIn("recall", self.judge(lines(missed=1))[0])
+
+    def test_false_alarm_in_a_kind(self):
+        self.assertIn("1 false alarms", self.judge(lines(stray=1))[0])
+
+    def test_false_alarm_without_a_disturber(self):
+        self.assertIn("2 false alarms", self.judge(lines(idle=2))[0])
+
+    def test_unknown(self):
+        self.assertIn("unknown", self.judge(lines(unknown=1))[0])
+
+    def test_cause(self):
+        self.assertEqual(self.judge(lines(cause_bad=15)), [])
+        self.assertIn("cause 98.93 %", self.judge(lines(cause_bad=16))[0])
+
+    def test_culprit(self):
+        self.assertEqual(self.judge(lines(culprit_bad=15)), [])
+        self.assertIn("culprit 98.93 %", self.judge(lines(culprit_bad=16))[0])
+
+    def test_too_few_kinds(self):
+        self.assertIn("24 kinds", self.judge(lines(number=24))[0])
+
+    def test_a_kind_that_caused_nothing_does_not_count(self):
+        self.assertIn("24 kinds", self.judge(lines(number=25, injected=0, losses=0))[0])
+
+    def test_too_few_losses(self):
+        few = lines(number=25).replace("losses=50", "losses=30")
+        self.assertIn("750 losses", self.judge(few)[0])
+        self.assertEqual(self.judge(few, short=True), [])
+
+    def test_a_run_that_did_not_end(self):
+        with self.assertRaises(disturb.Bad):
+            disturb.parse(lines().replace("done=1", ""))
+
+    def test_never_rounded_up(self):
+        self.assertEqual(disturb.percent(99999, 100000), 99.99)
+
+    def test_summary(self):
+        figures = disturb.total(*disturb.parse(lines()))
+        self.assertEqual(disturb.summary("vax", figures),
+                         "DISTURB arch=vax kinds=30 injected=1200 recall=100.00 false=0 "
+                         "cause=100.00 culprit=100.00 unknown=0")
+
+    def test_table_says_why_a_kind_caused_nothing(self):
+        kinds, _ = disturb.parse(lines(injected=0, losses=0, note="not here"))
+        self.assertIn("not here", disturb.table(kinds)[1])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Task isolation: what happened, for the thread, the log, tracers and counters.
+ * See kernel/isolation_record.c.
+ */
+#ifndef _LINUX_ISOLATION_RECORD_H
+#define _LINUX_ISOLATION_RECORD_H
+
+#include <linux/isolation_culprit.h>
+
+struct kernel_siginfo;
+
+/**
+ * struct task_isolation_blockers - What stands in the way of isolation
+ * @bits:	TASK_ISOLATION_BLOCKER_ bits
+ * @task:	For _TASK: one of the other tasks
+ * @tick:	For _TICK: who needs it, a string literal
+ * @timer:	For _TIMER: its function. Never dereferenced.
+ * @work:	For work which is pending: its name, a string literal
+ */
+struct task_isolation_blockers {
+	u64				bits;
+	struct task_isolation_who	task;
+	const char			*tick;
+	const void			*timer;
+	const char			*work;
+};
+
+/**
+ * struct task_isolation_loss - What is known of a loss
+ * @cause:	enum task_isolation_cause
+ * @cpu:	CPU on which it happened
+ * @number:	Number or address, as @cause says
+ * @hwirq:	Hardware interrupt number, as @cause says
+ * @ip:		User instruction pointer
+ * @entered:	When isolation had begun, CLOCK_MONOTONIC
+ * @lost:	When the kernel was entered
+ * @losses:	How many the thread has had, this one included
+ * @symbol:	@what names a function
+ * @what:	Function, vector, exception or interrupt domain
+ * @culprit:	Who caused it
+ */
+struct task_isolation_loss {
+	u32				cause;
+	int				cpu;
+	u64				number;
+	u64				hwirq;
+	u64				ip;
+	u64				entered;
+	u64				lost;
+	u64				losses;
+	bool				symbol;
+	char				what[64];
+	struct task_isolation_who	culprit;
+};
+
+/**
+ * struct task_isolation_stats - What happened on an isolation CPU
+ * @since:	When the thread there got isolated, 0 if none is
+ * @longest:	Longest time that a thread was isolated, ns
+ * @tid:	The thread, as the init pid namespace numbers it
+ * @start:	When the thread was started
+ * @entered:	How often a thread got isolated
+ * @left:	How often one left by itself
+ * @blocked:	How often one was refused
+ * @losses:	How often isolation was lost, by cause
+ * @lock:	Protects @last
+ * @last:	The last loss
+ */
+struct task_isolation_stats {
+	atomic64_t			since;
+	atomic64_t			longest;
+	pid_t				tid;
+	u64				start;
+	atomic64_t			entered;
+	atomic64_t			left;
+	atomic64_t			blocked;
+	atomic64_t			losses[TASK_ISOLATION_NR_CAUSES];
+	spinlock_t			lock;	/* protects last */
+	struct task_isolation_loss	last;
+};
+
+/* In kernel/sched/core.c and kernel/time/, with interrupts disabled */
+bool sched_isolation_other(struct task_isolation_who *who);
+void tick_isolation_blockers(struct task_isolation_blockers *blockers);
+
+#ifdef CONFIG_TASK_ISOLATION_RECORD
+
+DECLARE_PER_CPU(struct task_isolation_stats *, task_isolation_stats);
+
+extern const char *const task_isolation_words[TASK_ISOLATION_NR_CAUSES];
+
+int task_isolation_record_alloc(void);
+void task_isolation_record_free(struct task_struct *p);
+void task_isolation_record_start(void);
+void task_isolation_record_request(int sig);
+void task_isolation_record_begin(void);
+void task_isolation_record_blocked(int err, u64 bits);
+void task_isolation_record_entry(void);
+void task_isolation_record_sender(const void *key);
+void task_isolation_record_loss(struct pt_regs *regs);
+void task_isolation_record_signal(const struct kernel_siginfo *info);
+void task_isolation_record_stop(void);
+void task_isolation_record_leave(long nr);
+int task_isolation_record_culprit(char *buf, size_t size);
+void task_isolation_record_siginfo(struct kernel_siginfo *info);
+void task_isolation_record_stack(void);
+long task_isolation_record_prctl(void __user *arg, unsigned long size);
+bool task_isolation_symbols_visible(void);
+
+#else /* CONFIG_TASK_ISOLATION_RECORD */
+
+static inline int task_isolation_record_alloc(void) { return 0; }
+static inline void task_isolation_record_free(struct task_struct *p) { }
+static inline void task_isolation_record_start(void) { }
+static inline void task_isolation_record_request(int sig) { }
+static inline void task_isolation_record_begin(void) { }
+static inline void task_isolation_record_blocked(int err, u64 bits) { }
+static inline void task_isolation_record_entry(void) { }
+static inline void task_isolation_record_sender(const void *key) { }
+static inline void task_isolation_record_loss(struct pt_regs *regs) { }
+static inline void task_isolation_record_signal(const struct kernel_siginfo *info) { }
+static inline void task_isolation_record_stop(void) { }
+static inline void task_isolation_record_leave(long nr) { }
+static inline int task_isolation_record_culprit(char *buf, size_t size) { return 0; }
+static inline void task_isolation_record_siginfo(struct kernel_siginfo *info) { }
+static inline void task_isolation_record_stack(void) { }
+
+#endif /* !CONFIG_TASK_ISOLATION_RECORD */
+
+#ifndef CONFIG_TASK_ISOLATION
+static inline long task_isolation_record_prctl(void __user *arg, unsigned long size)
+{
+	return -EINVAL;
+}
+#endif
+
+#endif /* _LINUX_ISOLATION_RECORD_H */

@@ -1,0 +1,579 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Task isolation: what happened
+ *
+ * A thread that asked to be isolated has a history: when it was isolated, what
+ * ended it the last time and who caused that, and what stood in the way when it
+ * was last refused. Only the thread itself reads and writes it, so it needs no
+ * lock. The interrupt that ends isolation writes to it, too, on behalf of the
+ * thread which it interrupted.
+ *
+ *   prctl(PR_TASK_ISOLATION)	task_isolation_record_request(), or _blocked()
+ *   last check on the way out	_start(), then _begin() or _blocked()
+ *   entry			_entry()
+ *   handlers			_sender()
+ *   allowed system call	_leave()
+ *   signal with a handler	_signal(), _loss()
+ *   exit work			_loss(), then _siginfo() into the signal
+ *   prctl(PR_TASK_ISOLATION_RECORD)
+ *				task_isolation_record_prctl()
+ *
+ * What happened on a CPU is counted, for the administrator.
+ */
+
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/interrupt.h>
+#include <linux/isolation_record.h>
+#include <linux/kallsyms.h>
+#include <linux/ktime.h>
+#include <linux/pid_namespace.h>
+#include <linux/printk.h>
+#include <linux/ptrace.h>
+#include <linux/sched/isolation.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/stacktrace.h>
+#include <linux/tick.h>
+#include <linux/timekeeping.h>
+#include <linux/topology.h>
+#include <linux/uaccess.h>
+#include <linux/user_namespace.h>
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/task_isolation.h>
+
+/**
+ * struct task_isolation_history - What happened to a thread
+ * @losses:	How often it lost isolation
+ * @entered:	When it was isolated
+ * @exited:	When the kernel was entered after that
+ * @kick:	The interrupt of that entry was to make it look at its flags
+ * @sender:	Who sent that interrupt
+ * @last:	The last loss
+ * @blocked:	What stood in the way of the last request
+ */
+struct task_isolation_history {
+	u64				losses;
+	u64				entered;
+	u64				exited;
+	bool				kick;
+	struct task_isolation_who	sender;
+	struct task_isolation_loss	last;
+	struct task_isolation_blockers	blocked;
+};
+
+/* Only for CPUs in nohz_full= */
+DEFINE_PER_CPU(struct task_isolation_stats *, task_isolation_stats);
+
+/* One word for each cause, as in the event loss and the names of files in sysfs */
+const char *const task_isolation_words[TASK_ISOLATION_NR_CAUSES] = {
+	[TASK_ISOLATION_UNKNOWN]	= "unknown",
+	[TASK_ISOLATION_SYSCALL]	= "syscall",
+	[TASK_ISOLATION_FAULT]		= "page_fault",
+	[TASK_ISOLATION_TRAP]		= "trap",
+	[TASK_ISOLATION_VECTOR]		= "vector",
+	[TASK_ISOLATION_IRQ]		= "irq",
+	[TASK_ISOLATION_TIMER]		= "timer",
+	[TASK_ISOLATION_IPI_FUNC]	= "ipi_func",
+	[TASK_ISOLATION_RESCHED]	= "reschedule",
+	[TASK_ISOLATION_IRQ_WORK]	= "irq_work",
+	[TASK_ISOLATION_NMI]		= "nmi",
+	[TASK_ISOLATION_MCE]		= "mce",
+	[TASK_ISOLATION_SIGNAL]		= "signal",
+	[TASK_ISOLATION_STOP]		= "stop",
+	[TASK_ISOLATION_AFFINITY]	= "affinity",
+};
+
+/**
+ * task_isolation_record_alloc - Give current a history
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or -ENOMEM
+ */
+int task_isolation_record_alloc(void)
+{
+	struct task_isolation *iso = &current->isolation;
+
+	if (iso->history)
+		return 0;
+
+	iso->history = kzalloc_obj(*iso->history, GFP_KERNEL_ACCOUNT);
+	if (!iso->history)
+		return -ENOMEM;
+
+	task_isolation_who_none(&iso->history->last.culprit);
+	task_isolation_who_none(&iso->history->blocked.task);
+	return 0;
+}
+
+/**
+ * task_isolation_record_free - The thread is gone
+ * @p:		The thread
+ */
+void task_isolation_record_free(struct task_struct *p)
+{
+	kfree(p->isolation.history);
+}
+
+/**
+ * task_isolation_record_request - The last check is all that is missing
+ * @sig:	Signal of a loss
+ *
+ * The event comes this early as nothing may be traced after the last check has
+ * begun: who reads the trace would be woken up by an interrupt here.
+ *
+ * Context: Process context, interrupts enabled.
+ */
+void task_isolation_record_request(int sig)
+{
+	trace_enter(sig);
+}
+
+/**
+ * task_isolation_record_start - The last check begins
+ *
+ * Context: Interrupts disabled, before task_isolation_on is set.
+ */
+void task_isolation_record_start(void)
+{
+	task_isolation_senders_reset();
+}
+
+/**
+ * task_isolation_record_begin - The thread is isolated from now on
+ *
+ * Context: Interrupts disabled, at the end of the last check. No tracing.
+ */
+void task_isolation_record_begin(void)
+{
+	struct task_isolation_stats *stats = __this_cpu_read(task_isolation_stats);
+	struct task_isolation_history *history = current->isolation.history;
+
+	history->blocked.bits = 0;
+	history->entered = ktime_get_mono_fast_ns();
+	if (!stats)
+		return;
+
+	atomic64_inc(&stats->entered);
+	WRITE_ONCE(stats->tid, task_pid_nr(current));
+	stats->start = current->start_boottime;
+	atomic64_set(&stats->since, history->entered);
+}
+
+/* The first group of blockers, in words of the record. Interrupts are disabled. */
+static u64 task_isolation_obstacles(void)
+{
+	struct task_isolation_blockers now = { .bits = task_isolation_impossible() };
+
+	if (!(now.bits & TASK_ISOLATION_BLOCKER_NOHZ))
+		tick_isolation_blockers(&now);
+	return now.bits & TASK_ISOLATION_BLOCKER_EINVAL;
+}
+
+/* The check only knows that the tick does not stop, for now or for good. */
+static void task_isolation_tick_blocked(struct task_isolation_blockers *blocked)
+{
+	u64 bits = blocked->bits;
+
+	blocked->bits = 0;
+	tick_isolation_blockers(blocked);
+	if (bits & TASK_ISOLATION_BLOCKER_DEVICE) {
+		if (!(blocked->bits & TASK_ISOLATION_BLOCKER_EINVAL))
+			blocked->bits |= TASK_ISOLATION_BLOCKER_DEVICE;
+	} else if (!blocked->bits) {
+		blocked->bits = TASK_ISOLATION_BLOCKER_TICK;
+		blocked->tick = "gone by now";
+	}
+}
+
+/**
+ * task_isolation_record_blocked - The request is refused
+ * @err:	What prctl() returns
+ * @bits:	What the check has found, TASK_ISOLATION_BLOCKER_ bits
+ *
+ * Looks for the details. What the check has found may have gone in between.
+ *
+ * Context: Interrupts disabled, current is not isolated.
+ */
+void task_isolation_record_blocked(int err, u64 bits)
+{
+	struct task_isolation_stats *stats = __this_cpu_read(task_isolation_stats);
+	struct task_isolation_blockers *blocked = &current->isolation.history->blocked;
+
+	lockdep_assert_irqs_disabled();
+
+	memset(blocked, 0, sizeof(*blocked));
+	task_isolation_who_none(&blocked->task);
+	blocked->bits = bits;
+
+	if (bits & TASK_ISOLATION_BLOCKER_TASK)
+		sched_isolation_other(&blocked->task);
+	if (bits & (TASK_ISOLATION_BLOCKER_TICK | TASK_ISOLATION_BLOCKER_DEVICE))
+		task_isolation_tick_blocked(blocked);
+	if (bits & TASK_ISOLATION_BLOCKER_VMSTAT)
+		blocked->work = "vmstat_update";
+	if (bits & TASK_ISOLATION_BLOCKER_LRU)
+		blocked->work = "lru_add_drain";
+	if (bits & TASK_ISOLATION_BLOCKER_IRQ_WORK)
+		blocked->work = "irq_work";
+
+	if (stats)
+		atomic64_inc(&stats->blocked);
+	trace_blocked(err, blocked);
+}
+
+static void task_isolation_stats_end(u64 entered, u64 exited)
+{
+	struct task_isolation_stats *stats = __this_cpu_read(task_isolation_stats);
+
+	if (!stats)
+		return;
+
+	atomic64_set(&stats->since, 0);
+	if (exited - entered > (u64)atomic64_read(&stats->longest))
+		atomic64_set(&stats->longest, exited - entered);
+}
+
+/**
+ * task_isolation_record_entry - The kernel was entered
+ *
+ * Context: First thing after an isolated CPU has entered the kernel, interrupts
+ * disabled. No locks, no tracing.
+ */
+void task_isolation_record_entry(void)
+{
+	struct task_isolation_history *history = current->isolation.history;
+
+	history->exited = ktime_get_mono_fast_ns();
+	history->kick = false;
+	task_isolation_who_none(&history->sender);
+	task_isolation_stats_end(history->entered, history->exited);
+}
+
+/**
+ * task_isolation_record_sender - Note who sent the interrupt that is handled
+ * @key:	What it runs, NULL for a reschedule interrupt
+ *
+ * Context: Hard interrupt which marked current.
+ */
+void task_isolation_record_sender(const void *key)
+{
+	struct task_isolation_history *history = current->isolation.history;
+
+	task_isolation_culprit(key, &history->sender, &history->kick);
+}
+
+/**
+ * task_isolation_record_stop - The thread is about to be stopped
+ *
+ * Who sent the signal that stops the process may have left its name.
+ *
+ * Context: sighand->siglock may be held.
+ */
+void task_isolation_record_stop(void)
+{
+	struct task_isolation_history *history = current->isolation.history;
+	struct task_isolation_who who;
+	bool kick;
+
+	if (!history->kick)
+		task_isolation_who_none(&history->sender);
+
+	/* Who was left with another CPU, if the thread has been moved, is lost. */
+	guard(irqsave)();
+	task_isolation_culprit(current->signal, &who, &kick);
+	if (who.cpu >= 0)
+		history->sender = who;
+}
+
+/*
+ * What the cause is about. Returns true if that is a function, whose name is
+ * not for everybody. Without a name there is nothing: an address is for nobody.
+ */
+static bool task_isolation_what(const struct task_isolation *iso, char *buf, size_t size)
+{
+	char name[KSYM_NAME_LEN];
+
+	buf[0] = '\0';
+	switch (iso->cause) {
+	case TASK_ISOLATION_IPI_FUNC:
+	case TASK_ISOLATION_IRQ_WORK:
+		if (!lookup_symbol_name((unsigned long)iso->who, name))
+			strscpy(buf, name, size);
+		return true;
+	case TASK_ISOLATION_TRAP:
+	case TASK_ISOLATION_VECTOR:
+		if (iso->who)
+			strscpy(buf, iso->who, size);
+		return false;
+	case TASK_ISOLATION_IRQ:
+		strscpy(buf, iso->domain, size);
+		return false;
+	default:
+		return false;
+	}
+}
+
+static void task_isolation_stats_loss(const struct task_isolation_loss *loss)
+{
+	struct task_isolation_stats *stats = per_cpu(task_isolation_stats, loss->cpu);
+	unsigned long flags;
+
+	if (!stats)
+		return;
+
+	/* The thread may have been moved, and another one be isolated there. */
+	atomic64_inc(&stats->losses[loss->cause]);
+	spin_lock_irqsave(&stats->lock, flags);
+	stats->last = *loss;
+	spin_unlock_irqrestore(&stats->lock, flags);
+}
+
+/**
+ * task_isolation_record_loss - Isolation was lost
+ * @regs:	Registers of the thread
+ *
+ * What current->isolation says of the cause is final now.
+ *
+ * Context: Process context. sighand->siglock may be held.
+ */
+void task_isolation_record_loss(struct pt_regs *regs)
+{
+	struct task_isolation *iso = &current->isolation;
+	struct task_isolation_history *history = iso->history;
+	struct task_isolation_loss *loss = &history->last;
+
+	memset(loss, 0, sizeof(*loss));
+	loss->cause = iso->cause;
+	loss->cpu = iso->cpu;
+	loss->number = task_isolation_number(iso);
+	if (iso->cause == TASK_ISOLATION_IRQ)
+		loss->hwirq = iso->hwirq;
+	loss->ip = instruction_pointer(regs);
+	loss->entered = history->entered;
+	loss->lost = history->exited;
+	loss->losses = ++history->losses;
+	loss->symbol = task_isolation_what(iso, loss->what, sizeof(loss->what));
+	/* Whoever sent an interrupt, it is not what the thread did itself. */
+	if (task_isolation_has_sender(iso->cause))
+		loss->culprit = history->sender;
+	else
+		task_isolation_who_none(&loss->culprit);
+
+	task_isolation_stats_loss(loss);
+	trace_loss(loss);
+}
+
+/**
+ * task_isolation_record_signal - A signal is about to end isolation
+ * @info:	What came with it, %NULL if that is not known
+ *
+ * The interrupt may have been sent for something else, by somebody else, and
+ * the signal have come while that was handled.
+ *
+ * Context: sighand->siglock may be held.
+ */
+void task_isolation_record_signal(const struct kernel_siginfo *info)
+{
+	struct task_isolation_history *history = current->isolation.history;
+	pid_t pid, tid;
+
+	if (!history->kick)
+		task_isolation_who_none(&history->sender);
+
+	if (info && SI_FROMUSER(info) && info->si_code != SI_TIMER && info->si_code != SI_SIGIO) {
+		task_isolation_who_visible(&history->sender, &pid, &tid);
+		if (pid != info->si_pid)
+			task_isolation_who_none(&history->sender);
+	}
+}
+
+/**
+ * task_isolation_record_leave - The thread left by itself
+ * @nr:		System call
+ *
+ * Context: Process context, interrupts enabled.
+ */
+void task_isolation_record_leave(long nr)
+{
+	struct task_isolation_stats *stats = per_cpu(task_isolation_stats, current->isolation.cpu);
+	struct task_isolation_history *history = current->isolation.history;
+
+	if (stats)
+		atomic64_inc(&stats->left);
+	trace_leave(nr, history->exited - history->entered);
+}
+
+/**
+ * task_isolation_record_culprit - Say in words who caused the last loss
+ * @buf:	Where to write to
+ * @size:	Size of @buf
+ *
+ * For the log, whose readers are in the init pid namespace.
+ *
+ * Return: number of characters, as of scnprintf()
+ */
+int task_isolation_record_culprit(char *buf, size_t size)
+{
+	const struct task_isolation_who *who = &current->isolation.history->last.culprit;
+
+	buf[0] = '\0';
+	if (who->tid)
+		return scnprintf(buf, size, " by %s/%d on cpu %d", who->comm, who->tid, who->cpu);
+	if (who->cpu >= 0)
+		return scnprintf(buf, size, " by an interrupt on cpu %d", who->cpu);
+	return 0;
+}
+
+/**
+ * task_isolation_record_stack - Print where the culprit was
+ */
+void task_isolation_record_stack(void)
+{
+	const struct task_isolation_who *who = &current->isolation.history->last.culprit;
+
+	if (!who->nr_stack)
+		return;
+
+	pr_warn("sender's stack:\n");
+	stack_trace_print(who->stack, who->nr_stack, 1);
+}
+
+/**
+ * task_isolation_record_siginfo - Tell the thread in its signal who it was
+ * @info:	The signal
+ */
+void task_isolation_record_siginfo(struct kernel_siginfo *info)
+{
+	const struct task_isolation_who *who = &current->isolation.history->last.culprit;
+	pid_t tid;
+
+	if (task_isolation_who_visible(who, &info->si_pid, &tid))
+		info->si_uid = from_kuid_munged(current_user_ns(), who->uid);
+}
+
+/**
+ * task_isolation_symbols_visible - May current see the names of kernel functions?
+ *
+ * Return: %true if it may, as kptr_restrict says for their addresses
+ */
+bool task_isolation_symbols_visible(void)
+{
+	switch (READ_ONCE(kptr_restrict)) {
+	case 0:
+		return true;
+	case 1:
+		return has_capability_noaudit(current, CAP_SYSLOG);
+	default:
+		return false;
+	}
+}
+
+static void task_isolation_record_fill_loss(struct task_isolation_record *rec,
+					    const struct task_isolation_loss *loss)
+{
+	rec->cause = loss->cause;
+	rec->losses = loss->losses;
+	rec->number = loss->number;
+	rec->hwirq = loss->hwirq;
+	rec->ip = loss->ip;
+	rec->entered_ns = loss->entered;
+	rec->lost_ns = loss->lost;
+	rec->cpu = loss->losses ? loss->cpu : -1;
+	rec->culprit_cpu = loss->culprit.cpu;
+
+	if (!loss->symbol || task_isolation_symbols_visible())
+		strscpy(rec->what, loss->what);
+	else
+		rec->flags |= TASK_ISOLATION_RECORD_HIDDEN;
+
+	if (task_isolation_who_visible(&loss->culprit, &rec->culprit_pid, &rec->culprit_tid)) {
+		rec->culprit_uid = from_kuid_munged(current_user_ns(), loss->culprit.uid);
+		strscpy(rec->culprit_comm, loss->culprit.comm);
+	}
+}
+
+static void task_isolation_record_fill_blocked(struct task_isolation_record *rec,
+					       const struct task_isolation_blockers *blocked)
+{
+	char name[KSYM_NAME_LEN];
+
+	rec->blockers = blocked->bits;
+	if (!blocked->bits)
+		return;
+
+	if (blocked->tick)
+		strscpy(rec->tick, blocked->tick);
+	if (blocked->work)
+		strscpy(rec->work, blocked->work);
+	if (blocked->timer && !task_isolation_symbols_visible())
+		rec->flags |= TASK_ISOLATION_RECORD_HIDDEN;
+	else if (blocked->timer && !lookup_symbol_name((unsigned long)blocked->timer, name))
+		strscpy(rec->timer, name);
+	if (task_isolation_who_visible(&blocked->task, &rec->blocker_pid, &rec->blocker_tid))
+		strscpy(rec->blocker_comm, blocked->task.comm);
+}
+
+/**
+ * task_isolation_record_prctl - prctl(PR_TASK_ISOLATION_RECORD)
+ * @arg:	struct task_isolation_record in user space
+ * @size:	Its size there
+ *
+ * Context: Process context, may sleep.
+ * Return: 0. -EINVAL for a size that never was, or unknown flags. -E2BIG if
+ * user space wants to say something that this kernel does not understand.
+ * -EFAULT.
+ */
+long task_isolation_record_prctl(void __user *arg, unsigned long size)
+{
+	const struct task_isolation_history *history = current->isolation.history;
+	struct task_isolation_record rec;
+	int err;
+
+	BUILD_BUG_ON(sizeof(rec) != TASK_ISOLATION_RECORD_SIZE_VER0);
+
+	if (size < TASK_ISOLATION_RECORD_SIZE_VER0)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+
+	err = copy_struct_from_user(&rec, sizeof(rec), arg, size);
+	if (err)
+		return err;
+	if (rec.flags)
+		return -EINVAL;
+
+	memset(&rec, 0, sizeof(rec));
+	rec.cpu = -1;
+	rec.culprit_cpu = -1;
+	if (history) {
+		task_isolation_record_fill_loss(&rec, &history->last);
+		task_isolation_record_fill_blocked(&rec, &history->blocked);
+	}
+	scoped_guard (irq)
+		rec.obstacles = task_isolation_obstacles();
+
+	return copy_struct_to_user(arg, size, &rec, sizeof(rec), NULL);
+}
+
+static int __init task_isolation_record_init(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct task_isolation_stats *stats;
+
+		if (!tick_nohz_full_cpu(cpu))
+			continue;
+		task_isolation_senders_alloc(cpu);
+		stats = kzalloc_node(sizeof(*stats), GFP_KERNEL, cpu_to_node(cpu));
+		if (!stats)
+			continue;
+		spin_lock_init(&stats->lock);
+		task_isolation_who_none(&stats->last.culprit);
+		per_cpu(task_isolation_stats, cpu) = stats;
+	}
+	return 0;
+}
+early_initcall(task_isolation_record_init);

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of task isolation: who interrupted a CPU, and the record.
+ */
+
+#include <kunit/test.h>
+#include <linux/hardirq.h>
+#include <linux/isolation_culprit.h>
+#include <linux/isolation_record.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+
+struct culprit_test {
+	struct task_isolation_senders	all;
+	struct task_isolation_who	who;
+	bool				kick;
+};
+
+static int culprit_init(struct kunit *test)
+{
+	test->priv = kunit_kzalloc(test, sizeof(struct culprit_test), GFP_KERNEL);
+	return test->priv ? 0 : -ENOMEM;
+}
+
+static bool culprit_find(struct culprit_test *t, const void *key)
+{
+	return task_isolation_senders_find(&t->all, key, &t->who, &t->kick);
+}
+
+/* As if another thread had left it. */
+static void culprit_rename(struct culprit_test *t, int i, pid_t tid)
+{
+	t->all.sender[i].who.pid = tid;
+	t->all.sender[i].who.tid = tid;
+}
+
+static void culprit_nobody(struct kunit *test)
+{
+	struct culprit_test *t = test->priv;
+
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, t));
+}
+
+static void culprit_key(struct kunit *test)
+{
+	struct culprit_test *t = test->priv;
+	int keys[2];
+
+	task_isolation_senders_add(&t->all, &keys[0], false);
+	culprit_rename(t, 0, 1000);
+	task_isolation_senders_add(&t->all, &keys[1], true);
+	culprit_rename(t, 1, 2000);
+
+	KUNIT_ASSERT_TRUE(test, culprit_find(t, &keys[1]));
+	KUNIT_EXPECT_EQ(test, t->who.tid, 2000);
+	KUNIT_EXPECT_TRUE(test, t->kick);
+	KUNIT_ASSERT_TRUE(test, culprit_find(t, &keys[0]));
+	KUNIT_EXPECT_EQ(test, t->who.tid, 1000);
+	KUNIT_EXPECT_FALSE(test, t->kick);
+
+	/* Neither is a sender of something else, or of nothing. */
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, t));
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
+}
+
+static void culprit_current(struct kunit *test)
+{
+	struct culprit_test *t = test->priv;
+
+	guard(preempt)();
+	task_isolation_senders_add(&t->all, NULL, true);
+	KUNIT_EXPECT_TRUE(test, culprit_find(t, NULL));
+	KUNIT_EXPECT_EQ(test, t->who.pid, task_tgid_nr(current));
+	KUNIT_EXPECT_EQ(test, t->who.tid, task_pid_nr(current));
+	KUNIT_EXPECT_EQ(test, t->who.cpu, smp_processor_id());
+	KUNIT_EXPECT_STREQ(test, t->who.comm, current->comm);
+}
+
+static void culprit_interrupt(struct kunit *test)
+{
+	struct culprit_test *t = test->priv;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	__irq_enter_raw();
+	task_isolation_senders_add(&t->all, NULL, true);
+	__irq_exit_raw();
+	local_irq_restore(flags);
+
+	KUNIT_ASSERT_TRUE(test, culprit_find(t, NULL));
+	KUNIT_EXPECT_EQ(test, t->who.pid, 0);
+	KUNIT_EXPECT_EQ(test, t->who.tid, 0);
+	KUNIT_EXPECT_GE(test, t->who.cpu, 0);
+	KUNIT_EXPECT_STREQ(test, t->who.comm, "");
+}
+
+/* Without a key, the answer is none unless all are the same. */
+static void culprit_ambiguous(struct kunit *test)
+{
+	struct culprit_test *t = test->priv;
+
+	task_isolation_senders_add(&t->all, NULL, false);
+	task_isolation_senders_add(&t->all, NULL, false);
+	/* This test may have been moved in between, but it is still the same. */
+	KUNIT_EXPECT_TRUE(test, culprit_find(t, NULL));
+
+	culprit_rename(t, 1, task_pid_nr(current) + 1);
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
+
+	/* The same number, but another thread */
+	culprit_rename(t, 1, task_pid_nr(current));
+	t->all.sender[1].who.start++;
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
+}
+
+static void culprit_writing(struct kunit *test)
+{
+	struct culprit_test *t = test->priv;
+	int state;
+
+	task_isolation_senders_add(&t->all, NULL, false);
+	state = atomic_read(&t->all.sender[0].state);
+	task_isolation_senders_add(&t->all, t, false);
+
+	/* Half written: neither free nor what a finished one is */
+	atomic_set(&t->all.sender[1].state, state - 1);
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, t));
+
+	task_isolation_senders_clear(&t->all);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->all.sender[1].state), state - 1);
+}
+
+static void culprit_full(struct kunit *test)
+{
+	struct culprit_test *t = test->priv;
+	int keys[TASK_ISOLATION_SENDERS + 1];
+
+	for (int i = 0; i < TASK_ISOLATION_SENDERS; i++)
+		task_isolation_senders_add(&t->all, i ? &keys[i] : NULL, false);
+	KUNIT_EXPECT_TRUE(test, culprit_find(t, NULL));
+
+	task_isolation_senders_add(&t->all, &keys[TASK_ISOLATION_SENDERS], false);
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, &keys[TASK_ISOLATION_SENDERS]));
+	/* A key is as good as ever. */
+	KUNIT_EXPECT_TRUE(test, culprit_find(t, &keys[1]));
+
+	task_isolation_senders_clear(&t->all);
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, &keys[1]));
+	task_isolation_senders_add(&t->all, NULL, false);
+	KUNIT_EXPECT_TRUE(test, culprit_find(t, NULL));
+}
+
+static void culprit_visible(struct kunit *test)
+{
+	struct task_isolation_who who;
+	pid_t pid, tid;
+
+	task_isolation_who_none(&who);
+	KUNIT_EXPECT_FALSE(test, task_isolation_who_visible(&who, &pid, &tid));
+	KUNIT_EXPECT_EQ(test, pid, 0);
+
+	task_isolation_who_set(&who, current, 0);
+	KUNIT_EXPECT_TRUE(test, task_isolation_who_visible(&who, &pid, &tid));
+	KUNIT_EXPECT_EQ(test, pid, task_tgid_vnr(current));
+	KUNIT_EXPECT_EQ(test, tid, task_pid_vnr(current));
+}
+
+/* User space has been compiled with these. */
+static void record_layout(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, sizeof(struct task_isolation_record),
+			TASK_ISOLATION_RECORD_SIZE_VER0);
+	KUNIT_EXPECT_EQ(test, offsetof(struct task_isolation_record, losses), 8);
+	KUNIT_EXPECT_EQ(test, offsetof(struct task_isolation_record, obstacles), 64);
+	KUNIT_EXPECT_EQ(test, offsetof(struct task_isolation_record, cpu), 72);
+	KUNIT_EXPECT_EQ(test, offsetof(struct task_isolation_record, culprit_comm), 104);
+	KUNIT_EXPECT_EQ(test, offsetof(struct task_isolation_record, what), 120);
+	KUNIT_EXPECT_EQ(test, offsetof(struct task_isolation_record, work), 296);
+}
+
+static void record_words(struct kunit *test)
+{
+	for (int i = 0; i < TASK_ISOLATION_NR_CAUSES; i++) {
+		KUNIT_ASSERT_NOT_NULL(test, task_isolation_words[i]);
+		/* They are the names of files. */
+		KUNIT_EXPECT_NULL(test, strpbrk(task_isolation_words[i], " /."));
+	}
+}
+
+static struct kunit_case task_isolation_record_cases[] = {
+	KUNIT_CASE(culprit_nobody),
+	KUNIT_CASE(culprit_key),
+	KUNIT_CASE(culprit_current),
+	KUNIT_CASE(culprit_interrupt),
+	KUNIT_CASE(culprit_ambiguous),
+	KUNIT_CASE(culprit_writing),
+	KUNIT_CASE(culprit_full),
+	KUNIT_CASE(culprit_visible),
+	KUNIT_CASE(record_layout),
+	KUNIT_CASE(record_words),
+	{}
+};
+
+static struct kunit_suite task_isolation_record_suite = {
+	.name = "task_isolation_record",
+	.init = culprit_init,
+	.test_cases = task_isolation_record_cases,
+};
+
+kunit_test_suite(task_isolation_record_suite);
