@@ -229,7 +229,7 @@ static void task_isolation_off(struct task_isolation *iso)
  * task_isolation_impossible - The conditions that waiting does not change
  *
  * Context: Interrupts disabled.
- * Return: TASK_ISOLATION_BLOCKER_ bits of those that current does not meet
+ * Return: %TASK_ISOLATION_BLOCKER_* bits of those that current does not meet
  */
 u64 task_isolation_impossible(void)
 {
@@ -254,7 +254,7 @@ u64 task_isolation_impossible(void)
  * this has to work on PREEMPT_RT. It may stop the tick, which is harmless if
  * it fails after that.
  *
- * Returns 0 or the TASK_ISOLATION_BLOCKER_ bits of the first that is found.
+ * Returns 0 or the %TASK_ISOLATION_BLOCKER_* bits of the first that is found.
  */
 static u64 task_isolation_try(void)
 {

@@ -190,7 +190,7 @@ static void task_isolation_tick_blocked(struct task_isolation_blockers *blocked)
 /**
  * task_isolation_record_blocked - The request is refused
  * @err:	What prctl() returns
- * @bits:	What the check has found, TASK_ISOLATION_BLOCKER_ bits
+ * @bits:	What the check has found, %TASK_ISOLATION_BLOCKER_* bits
  *
  * Looks for the details. What the check has found may have gone in between.
  *

@@ -12,10 +12,10 @@ struct kernel_siginfo;
 
 /**
  * struct task_isolation_blockers - What stands in the way of isolation
- * @bits:	TASK_ISOLATION_BLOCKER_ bits
- * @task:	For _TASK: one of the other tasks
- * @tick:	For _TICK: who needs it, a string literal
- * @timer:	For _TIMER: its function. Never dereferenced.
+ * @bits:	%TASK_ISOLATION_BLOCKER_* bits
+ * @task:	For %TASK_ISOLATION_BLOCKER_TASK: one of the other tasks
+ * @tick:	For %TASK_ISOLATION_BLOCKER_TICK: who needs it, a string literal
+ * @timer:	For %TASK_ISOLATION_BLOCKER_TIMER: its function. Never dereferenced.
  * @work:	For work which is pending: its name, a string literal
  */
 struct task_isolation_blockers {

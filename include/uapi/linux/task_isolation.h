@@ -79,7 +79,7 @@ enum task_isolation_cause {
 
 /**
  * struct task_isolation_record - What happened to the isolation of this thread
- * @flags:		In: must be 0. Out: TASK_ISOLATION_RECORD_ bits
+ * @flags:		In: must be 0. Out: %TASK_ISOLATION_RECORD_* bits
  * @cause:		Last loss: enum task_isolation_cause. Without a loss so far
  *			(@losses is 0), TASK_ISOLATION_UNKNOWN.
  * @losses:		How often this thread lost isolation, other signals which
@@ -91,7 +91,7 @@ enum task_isolation_cause {
  *			CLOCK_MONOTONIC
  * @lost_ns:		When it was lost, CLOCK_MONOTONIC
  * @blockers:		What stood in the way when prctl(PR_TASK_ISOLATION) last
- *			failed, TASK_ISOLATION_BLOCKER_ bits. 0 once it succeeds.
+ *			failed, %TASK_ISOLATION_BLOCKER_* bits. 0 once it succeeds.
  * @obstacles:		What of the first group stands in the way right now: 0 if
  *			it makes sense for this thread to ask
  * @cpu:		CPU of the last loss

@@ -11,6 +11,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/task_isolation.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -36,8 +37,12 @@
 #define PR_TASK_ISOLATION_SET_SIG(sig)	(((sig) & 0x7f) << 8)
 #endif
 
+#ifndef PR_TASK_ISOLATION_RECORD
+#define PR_TASK_ISOLATION_RECORD	49
+#endif
+
 #ifndef SI_TASK_ISOLATION
-#define SI_TASK_ISOLATION	0x40
+#define SI_TASK_ISOLATION		0x40
 #endif
 
 #define ISO_CPUS_FILE	"/sys/devices/system/cpu/task_isolation"
@@ -45,6 +50,8 @@
 			 PR_TASK_ISOLATION_SET_SIG(SIGUSR1))
 #define ISO_MAX_SIG	72
 #define ISO_MAX_CPUS	1024
+/* A user without any privilege */
+#define ISO_NOBODY	65534
 /* How often EAGAIN is tried again where the test is not about EAGAIN. */
 #define ISO_TRIES	50
 
@@ -69,6 +76,11 @@
  * @sig_cpu:	CPU on which the last handler ran
  * @sig_tid:	Thread on which the last handler ran
  * @info:	siginfo of the last signal
+ * @recorded:	How often the record was read
+ * @rec:	The record that was read last
+ * @sender_tid:	A thread of the victim, which interrupts it when told to go
+ * @sender_cpu:	Its CPU
+ * @sender_err:	The error of what it does, once it has started and again later
  * @count:	Rounds of a victim that does something many times
  * @val:	Whatever a test wants to hand over
  */
@@ -88,6 +100,11 @@ struct iso_shared {
 	int		sig_cpu;
 	int		sig_tid;
 	siginfo_t	info;
+	int		recorded;
+	int		sender_tid;
+	int		sender_cpu;
+	int		sender_err;
+	struct task_isolation_record rec;
 	int		count;
 	long		val[16];
 };
@@ -103,6 +120,31 @@ static int iso_jump;
 static inline int iso_prctl(unsigned long flags)
 {
 	return prctl(PR_TASK_ISOLATION, flags, 0UL, 0UL, 0UL);
+}
+
+/* Reads the record of the calling thread. */
+static int __maybe_unused iso_record(struct task_isolation_record *rec)
+{
+	memset(rec, 0, sizeof(*rec));
+	return prctl(PR_TASK_ISOLATION_RECORD, rec, sizeof(*rec), 0UL, 0UL);
+}
+
+static uint64_t __maybe_unused iso_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/* Makes a user without any privilege of the calling thread, and of no other. */
+static int __maybe_unused iso_drop_uid(void)
+{
+#ifdef SYS_setresuid32
+	return syscall(SYS_setresuid32, ISO_NOBODY, ISO_NOBODY, ISO_NOBODY);
+#else
+	return syscall(SYS_setresuid, ISO_NOBODY, ISO_NOBODY, ISO_NOBODY);
+#endif
 }
 
 static void __maybe_unused iso_sleep_ms(unsigned int ms)
@@ -214,6 +256,20 @@ static int __maybe_unused iso_pin_housekeeping(void)
 
 	iso_housekeeping(&set);
 	return sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* One of them: the first, or the last. */
+static int __maybe_unused iso_housekeeping_cpu(bool last)
+{
+	int cpu, found = -1;
+	cpu_set_t set;
+
+	iso_housekeeping(&set);
+	for (cpu = 0; cpu < CPU_SETSIZE && (last || found < 0); cpu++) {
+		if (CPU_ISSET(cpu, &set))
+			found = cpu;
+	}
+	return found;
 }
 
 /*

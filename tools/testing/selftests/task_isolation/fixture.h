@@ -6,6 +6,7 @@
 #ifndef __TASK_ISOLATION_FIXTURE_H
 #define __TASK_ISOLATION_FIXTURE_H
 
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <sys/ptrace.h>
 
@@ -160,6 +161,69 @@ static void __maybe_unused iso_act_spin(struct iso_shared *sh)
 
 static const struct iso_case iso_spin_case __maybe_unused = {
 	.flags = ISO_USR1, .act = iso_act_spin,
+};
+
+/* Keeps the record. For the end of a victim, and for its handlers. */
+static void __maybe_unused iso_finish_record(struct iso_shared *sh)
+{
+	if (!iso_record(&sh->rec))
+		INC(sh->recorded);
+}
+
+#define ISO_SENDER	"iso-sender"
+
+static void *iso_sender(void *arg)
+{
+	struct iso_shared *sh = arg;
+
+	prctl(PR_SET_NAME, ISO_SENDER);
+	sh->sender_cpu = iso_housekeeping_cpu(true);
+	sh->sender_err = iso_pin(sh->sender_cpu) ||
+		syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) ?
+		errno : 0;
+	STORE(sh->sender_tid, (int)syscall(SYS_gettid));
+	iso_wait_go(sh);
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0))
+		STORE(sh->sender_err, errno);
+	/* Does not end before the process does: that would unmap a stack. */
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* Starts a thread that takes no signals and waits until it has got to its CPU. */
+static int __maybe_unused iso_start_thread(void *(*func)(void *arg), struct iso_shared *sh,
+					   int *tid)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all, old;
+	int err;
+
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 512 * 1024);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	err = pthread_create(&thread, &attr, func, sh);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	while (!err && !LOAD(*tid))
+		iso_sleep_ms(1);
+	return err;
+}
+
+/*
+ * Starts a thread of the victim which interrupts it by a function call when it
+ * is told to go. No architecture does without it for that.
+ */
+static void __maybe_unused iso_prepare_sender(struct iso_shared *sh)
+{
+	if (iso_start_thread(iso_sender, sh, &sh->sender_tid))
+		sh->sender_err = EAGAIN;
+}
+
+static const struct iso_case iso_sender_case __maybe_unused = {
+	.flags = ISO_USR1, .prepare = iso_prepare_sender, .act = iso_act_spin,
+	.finish = iso_finish_record,
 };
 
 static bool iso_alive(pid_t pid)
@@ -340,6 +404,35 @@ static void __maybe_unused iso_expect_refused(struct __test_metadata *_metadata,
 	iso_expect_logged_syscall(_metadata, nr);
 }
 
+/* Starts a victim with a thread, lets that one interrupt it; false if it can't. */
+static bool __maybe_unused iso_lose_to_sender(struct __test_metadata *_metadata,
+					      const struct iso_case *c)
+{
+	bool can;
+
+	iso_start_quiet(_metadata, c);
+	can = !LOAD(iso.sh->sender_err);
+	STORE(iso.sh->go, 1);
+	if (!can) {
+		iso_stop(_metadata);
+		SKIP(return false, "no expedited membarrier: %s", strerror(iso.sh->sender_err));
+	}
+	iso_expect_one(_metadata, SIGUSR1);
+	EXPECT_EQ(0, iso.sh->sender_err);
+	return true;
+}
+
+/* The record of the victim's one loss. */
+static void __maybe_unused iso_expect_recorded(struct __test_metadata *_metadata,
+					       unsigned int cause)
+{
+	EXPECT_LE(1, iso.sh->recorded);
+	EXPECT_EQ(cause, iso.sh->rec.cause);
+	EXPECT_EQ(1, iso.sh->rec.losses);
+	EXPECT_EQ(iso.cpu, iso.sh->rec.cpu);
+	EXPECT_EQ(0, iso.sh->rec.blockers);
+}
+
 /* What was done to the victim does not enter the kernel on its CPU. */
 static void __maybe_unused iso_expect_silent(struct __test_metadata *_metadata)
 {
@@ -379,6 +472,7 @@ static pid_t __maybe_unused iso_start_busy(struct iso_shared *other, int cpu, bo
 		_exit(1);
 	if (iso_pin(cpu))
 		_exit(1);
+	prctl(PR_SET_NAME, "iso-busy");
 	for (;;) {
 		iso_spin_rounds(1000);
 		INC(other->count);

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/* taskiso check: can a thread be isolated on a CPU, and what is missing? */
+
+#include "taskiso.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#ifndef PR_TASK_ISOLATION
+#define PR_TASK_ISOLATION		48
+#define PR_TASK_ISOLATION_ENABLE	1
+#define PR_TASK_ISOLATION_SET_SIG(sig)	(((sig) & 0x7f) << 8)
+#endif
+#ifndef PR_TASK_ISOLATION_RECORD
+#define PR_TASK_ISOLATION_RECORD	49
+#endif
+
+/* How often to try, as some blockers go away by themselves */
+#define TRIES	20
+
+static int get_record(struct task_isolation_record *rec)
+{
+	memset(rec, 0, sizeof(*rec));
+	return prctl(PR_TASK_ISOLATION_RECORD, rec, sizeof(*rec), 0, 0);
+}
+
+static bool bind_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return !sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void explain(const struct task_isolation_record *rec, unsigned long long bits)
+{
+	const char *text;
+
+	while ((text = next_blocker(&bits)))
+		printf("  %s%s%s\n", red(), text, plain());
+	if (rec->blocker_tid)
+		printf("    the task is %s/%d\n", rec->blocker_comm, rec->blocker_tid);
+	if (rec->tick[0])
+		printf("    the tick is needed for %s\n", rec->tick);
+	if (rec->timer[0])
+		printf("    the timer calls %s()\n", rec->timer);
+	if (rec->work[0])
+		printf("    the work is %s\n", rec->work);
+}
+
+static void advise(int cpu, unsigned long long bits)
+{
+	char cmdline[4096], more[256];
+
+	if (bits & TASK_ISOLATION_BLOCKER_CLOCK)
+		puts("    where the TSC is good, but not trusted, boot with tsc=reliable");
+	if (!(bits & (TASK_ISOLATION_BLOCKER_NOHZ | TASK_ISOLATION_BLOCKER_DOMAIN)))
+		return;
+	if (read_text("/proc/cmdline", cmdline, sizeof(cmdline)) < 0)
+		return;
+	missing_parameters(cmdline, cpu, more, sizeof(more));
+	if (more[0])
+		printf("    add to the boot line, with all CPUs to set aside in the lists:\n"
+		       "    %s%s%s\n", bold(), more, plain());
+	if (!(bits & TASK_ISOLATION_BLOCKER_NOHZ))
+		puts("    or, without booting: a cpuset with cpuset.cpus.partition isolated");
+}
+
+/* Isolated for a moment. If that is lost at once, it worked all the same. */
+static void on_loss(int sig)
+{
+	(void)sig;
+}
+
+static bool try_once(struct task_isolation_record *rec)
+{
+	unsigned long flags = PR_TASK_ISOLATION_ENABLE | PR_TASK_ISOLATION_SET_SIG(SIGUSR1);
+
+	for (int i = 0; i < TRIES; i++) {
+		if (!prctl(PR_TASK_ISOLATION, flags, 0, 0, 0)) {
+			prctl(PR_TASK_ISOLATION, 0, 0, 0, 0);
+			return true;
+		}
+		if (errno != EAGAIN)
+			break;
+		usleep(20000);
+	}
+	get_record(rec);
+	return false;
+}
+
+static bool check_cpu(int cpu, bool try)
+{
+	struct task_isolation_record rec;
+
+	if (!bind_to(cpu)) {
+		printf("cpu %d: %scan't say%s: this process may not run there: %s\n", cpu, red(),
+		       plain(), strerror(errno));
+		return false;
+	}
+	if (get_record(&rec))
+		return false;
+
+	if (rec.obstacles) {
+		printf("cpu %d: %sno%s\n", cpu, red(), plain());
+		explain(&rec, rec.obstacles);
+		advise(cpu, rec.obstacles);
+		return false;
+	}
+	if (try && !try_once(&rec)) {
+		printf("cpu %d: %srefused%s\n", cpu, red(), plain());
+		explain(&rec, rec.blockers);
+		return false;
+	}
+	printf("cpu %d: %s%s%s\n", cpu, green(), try ? "yes, tried" : "yes", plain());
+	return true;
+}
+
+/* Without a list: what was set aside, or else all, to say what is missing. */
+static int choose(const char *list, cpu_set_t *set)
+{
+	cpu_set_t online;
+
+	if (read_cpus(SYS_CPU "/online", &online) <= 0)
+		sched_getaffinity(0, sizeof(online), &online);
+	if (!list) {
+		if (read_cpus(SYS_CPU "/task_isolation", set) <= 0 &&
+		    read_cpus(SYS_CPU "/nohz_full", set) <= 0)
+			*set = online;
+		return 0;
+	}
+	if (parse_cpus(list, set) <= 0) {
+		complain("'%s' is no list of CPUs such as 2,4-7", list);
+		return -1;
+	}
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (CPU_ISSET(cpu, set) && !CPU_ISSET(cpu, &online)) {
+			complain("there is no CPU %d online", cpu);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	struct task_isolation_record rec;
+	bool try = false, all = true;
+	cpu_set_t set;
+	int opt;
+
+	while ((opt = getopt(argc, argv, "t")) != -1) {
+		if (opt != 't')
+			return EXIT_WRONG;
+		try = true;
+	}
+	if (argc - optind > 1) {
+		complain("check takes one list of CPUs");
+		return EXIT_WRONG;
+	}
+	if (choose(argv[optind], &set))
+		return EXIT_WRONG;
+
+	if (get_record(&rec)) {
+		printf("%sthis kernel can't isolate tasks%s: it has no CONFIG_TASK_ISOLATION\n",
+		       red(), plain());
+		return EXIT_NO;
+	}
+	if (try) {
+		signal(SIGUSR1, on_loss);
+		mlockall(MCL_CURRENT | MCL_FUTURE);
+	}
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (CPU_ISSET(cpu, &set))
+			all &= check_cpu(cpu, try);
+	}
+	return all ? EXIT_YES : EXIT_NO;
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * taskiso: task isolation, for a person to look at. See taskiso.1.
+ */
+
+#include "taskiso.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool colour;
+
+const char *bold(void)
+{
+	return colour ? "\033[1m" : "";
+}
+
+const char *red(void)
+{
+	return colour ? "\033[31m" : "";
+}
+
+const char *green(void)
+{
+	return colour ? "\033[32m" : "";
+}
+
+const char *plain(void)
+{
+	return colour ? "\033[0m" : "";
+}
+
+/* Who watches is not to run on the CPUs that are watched. */
+bool stay_away(const cpu_set_t *isolation)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return false;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (CPU_ISSET(cpu, isolation))
+			CPU_CLR(cpu, &set);
+	}
+	return CPU_COUNT(&set) && !sched_setaffinity(0, sizeof(set), &set);
+}
+
+#ifndef HAVE_TRACEFS
+int cmd_trace(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	complain("trace was left out when this program was built, without libtracefs and");
+	complain("libtraceevent. Build it with them, or use trace-cmd record -e task_isolation");
+	return EXIT_WRONG;
+}
+#endif
+
+static const struct {
+	const char	*name;
+	int		(*run)(int argc, char **argv);
+} verbs[] = {
+	{ "check", cmd_check },
+	{ "top", cmd_top },
+	{ "trace", cmd_trace },
+};
+
+static void print_help(FILE *out)
+{
+	fputs("usage: taskiso check [-t] [CPU-LIST]\n"
+	      "           can these CPUs isolate a thread, and if not, why\n"
+	      "       taskiso top [-b] [-d SECONDS] [-n COUNT]\n"
+	      "           who is isolated, and what was lost\n"
+	      "       taskiso trace [-a] [-n COUNT]\n"
+	      "           losses and refusals as they happen\n"
+	      "\n"
+	      "  -t  try: isolate for a moment on each of the CPUs (default: only look)\n"
+	      "  -b  one table after the other, for a file (default if this is no terminal)\n"
+	      "  -d  seconds between two tables (1)\n"
+	      "  -n  how many tables or events, then exit (no end)\n"
+	      "  -a  all events, those of entering and leaving, too\n"
+	      "\n"
+	      "exit status: 0 done, and all CPUs of check can isolate; 1 one can't; 2 a wrong\n"
+	      "call, no permission, or no such feature in this kernel\n", out);
+}
+
+int main(int argc, char **argv)
+{
+	const char *no_colour = getenv("NO_COLOR");
+
+	colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		print_help(stdout);
+		return EXIT_YES;
+	}
+	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(*verbs); i++) {
+		if (!strcmp(argv[1], verbs[i].name))
+			return verbs[i].run(argc - 1, argv + 1);
+	}
+	if (argc > 1)
+		complain("'%s' is none of check, top and trace", argv[1]);
+	print_help(stderr);
+	return EXIT_WRONG;
+}

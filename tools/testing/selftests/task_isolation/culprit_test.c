@@ -1,0 +1,865 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Task isolation: who took an isolated thread's isolation away.
+ *
+ * The rule is that the answer is right, or that there is none. So each test
+ * knows all who may be the answer, and some of them let these compete.
+ *
+ * Test Summary
+ *
+ *  * culprit.thread_*	Another thread of the process
+ *  * culprit.signal_*	Who sent a signal, or stopped the thread
+ *  * culprit.ptrace_*	Tracers
+ *  * culprit.cpu_*	Who gave the CPU something to do
+ *  * culprit.two_*	Two who do the same at once
+ *  * culprit.irq_*	An interrupt on another CPU, whose task has no part in it
+ *  * culprit.none_*	Nobody did anything to an isolated thread
+ *  * ns.*		What is visible from inside of a pid namespace
+ */
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+
+#include "fixture.h"
+
+FIXTURE(culprit) {};
+
+FIXTURE_SETUP(culprit)
+{
+	iso_setup_cpu(_metadata);
+}
+
+FIXTURE_TEARDOWN(culprit)
+{
+	iso_close(_metadata);
+}
+
+static const struct iso_case spin_case = {
+	.flags = ISO_USR1, .act = iso_act_spin, .finish = iso_finish_record,
+};
+
+/* What the log says of the victim's loss after the cause, or NULL without a line. */
+static const char *log_culprit(void)
+{
+	char who[32];
+	int i;
+
+	iso_log_read(&iso.log);
+	snprintf(who, sizeof(who), "/%d (cpu ", iso.sh->tid);
+	for (i = 0; i < iso.log.count; i++) {
+		const char *line = iso.log.line[i];
+
+		if (strstr(line, ISO_LOST) && strstr(line, who))
+			return strstr(line, " by ") ?: "";
+	}
+	return NULL;
+}
+
+/* The line may be missing where the kernel may suppress lines. */
+static void expect_log(struct __test_metadata *_metadata, const char *want)
+{
+	const char *said = log_culprit();
+
+	if (!said && (iso.log.limited || iso.log.fd < 0)) {
+		TH_LOG("no log line, culprit not checked in it");
+		return;
+	}
+	ASSERT_TRUE(said);
+	EXPECT_STREQ(want, said);
+}
+
+/*
+ * It was this thread, on a housekeeping CPU, or on @cpu. In the log, too, where
+ * there is a line: a signal has none.
+ */
+static void expect_culprit(struct __test_metadata *_metadata, pid_t pid, pid_t tid,
+			   const char *comm, int cpu)
+{
+	const struct task_isolation_record *rec = &iso.sh->rec;
+	cpu_set_t set;
+	char text[80];
+
+	EXPECT_EQ(pid, rec->culprit_pid);
+	EXPECT_EQ(tid, rec->culprit_tid);
+	EXPECT_STREQ(comm, rec->culprit_comm);
+	iso_housekeeping(&set);
+	EXPECT_TRUE(rec->culprit_cpu >= 0 && CPU_ISSET(rec->culprit_cpu, &set)) {
+		TH_LOG("on CPU %d", rec->culprit_cpu);
+	}
+	if (cpu >= 0)
+		EXPECT_EQ(cpu, rec->culprit_cpu);
+	if (rec->cause == TASK_ISOLATION_SIGNAL)
+		return;
+	snprintf(text, sizeof(text), " by %s/%d on cpu %d", comm, tid, rec->culprit_cpu);
+	expect_log(_metadata, text);
+}
+
+/* It was the test itself. */
+static void expect_me(struct __test_metadata *_metadata)
+{
+	char comm[16];
+
+	prctl(PR_GET_NAME, comm);
+	expect_culprit(_metadata, getpid(), getpid(), comm, -1);
+	EXPECT_EQ(getuid(), iso.sh->rec.culprit_uid);
+}
+
+/* It was an interrupt on a housekeeping CPU, which is no task's doing. */
+static void expect_interrupt(struct __test_metadata *_metadata)
+{
+	const struct task_isolation_record *rec = &iso.sh->rec;
+	cpu_set_t set;
+	char text[80];
+
+	EXPECT_EQ(0, rec->culprit_pid);
+	EXPECT_EQ(0, rec->culprit_tid);
+	EXPECT_EQ(0, rec->culprit_uid);
+	EXPECT_STREQ("", rec->culprit_comm);
+	iso_housekeeping(&set);
+	EXPECT_TRUE(rec->culprit_cpu >= 0 && CPU_ISSET(rec->culprit_cpu, &set)) {
+		TH_LOG("on CPU %d", rec->culprit_cpu);
+	}
+	if (rec->cause == TASK_ISOLATION_SIGNAL)
+		return;
+	snprintf(text, sizeof(text), " by an interrupt on cpu %d", rec->culprit_cpu);
+	expect_log(_metadata, text);
+}
+
+static void expect_nobody(struct __test_metadata *_metadata)
+{
+	EXPECT_EQ(-1, iso.sh->rec.culprit_cpu);
+	EXPECT_EQ(0, iso.sh->rec.culprit_pid);
+	EXPECT_EQ(0, iso.sh->rec.culprit_tid);
+	EXPECT_STREQ("", iso.sh->rec.culprit_comm);
+}
+
+/* Another thread. */
+
+TEST_F_TIMEOUT(culprit, thread_membarrier, ISO_TIMEOUT)
+{
+	if (!iso_lose_to_sender(_metadata, &iso_sender_case))
+		return;
+	iso_expect_recorded(_metadata, TASK_ISOLATION_IPI_FUNC);
+	EXPECT_NE(iso.sh->tid, iso.sh->sender_tid);
+	expect_culprit(_metadata, iso.sh->tid, iso.sh->sender_tid, ISO_SENDER,
+		       iso.sh->sender_cpu);
+}
+
+static char *page;
+
+static void *munmap_thread(void *arg)
+{
+	struct iso_shared *sh = arg;
+
+	prctl(PR_SET_NAME, "iso-munmap");
+	sh->sender_cpu = iso_housekeeping_cpu(false);
+	sh->sender_err = iso_pin(sh->sender_cpu) ? errno : 0;
+	STORE(sh->sender_tid, (int)syscall(SYS_gettid));
+	iso_wait_go(sh);
+	munmap(page, sysconf(_SC_PAGESIZE));
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void prepare_munmap(struct iso_shared *sh)
+{
+	page = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	iso_start_thread(munmap_thread, sh, &sh->sender_tid);
+	/* Without having been in the TLB here it may be flushed elsewhere only. */
+	__atomic_store_n(page, 1, __ATOMIC_SEQ_CST);
+}
+
+TEST_F_TIMEOUT(culprit, thread_munmap, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_munmap, .act = iso_act_spin,
+		.finish = iso_finish_record,
+	};
+
+#if defined(__aarch64__) || defined(__arm__)
+	SKIP(return, "TLB entries are invalidated without an interrupt here");
+#endif
+	iso_start_quiet(_metadata, &c);
+	STORE(iso.sh->go, 1);
+#ifdef __riscv
+	iso_sleep_ms(500);
+	if (!LOAD(iso.sh->sig_total)) {
+		iso_stop(_metadata);
+		SKIP(return, "TLB entries are invalidated by the firmware here");
+	}
+#endif
+	iso_expect_loss(_metadata, SIGUSR1, "IPI function (");
+	iso_expect_recorded(_metadata, TASK_ISOLATION_IPI_FUNC);
+	expect_culprit(_metadata, iso.sh->tid, iso.sh->sender_tid, "iso-munmap",
+		       iso.sh->sender_cpu);
+}
+
+static void *signal_thread(void *arg)
+{
+	struct iso_shared *sh = arg;
+
+	prctl(PR_SET_NAME, "iso-signal");
+	sh->sender_cpu = iso_housekeeping_cpu(true);
+	sh->sender_err = iso_pin(sh->sender_cpu) ? errno : 0;
+	STORE(sh->sender_tid, (int)syscall(SYS_gettid));
+	iso_wait_go(sh);
+	syscall(SYS_tgkill, getpid(), sh->tid, SIGUSR2);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void prepare_signal(struct iso_shared *sh)
+{
+	iso_start_thread(signal_thread, sh, &sh->sender_tid);
+}
+
+TEST_F_TIMEOUT(culprit, thread_signal, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_signal, .act = iso_act_spin,
+		.finish = iso_finish_record,
+	};
+
+	iso_start_quiet(_metadata, &c);
+	STORE(iso.sh->go, 1);
+	iso_expect_one(_metadata, SIGUSR2);
+	iso_expect_recorded(_metadata, TASK_ISOLATION_SIGNAL);
+	expect_culprit(_metadata, iso.sh->tid, iso.sh->sender_tid, "iso-signal",
+		       iso.sh->sender_cpu);
+}
+
+/* Signals, stops, affinity, tracers. */
+
+TEST_F_TIMEOUT(culprit, signal_handled, ISO_TIMEOUT)
+{
+	iso_start_quiet(_metadata, &spin_case);
+	ASSERT_EQ(0, kill(iso.victim, SIGUSR2));
+	iso_expect_one(_metadata, SIGUSR2);
+	iso_expect_recorded(_metadata, TASK_ISOLATION_SIGNAL);
+	expect_me(_metadata);
+}
+
+/* Waits until the victim has stopped, as its tracer or not. */
+static bool wait_stopped(void)
+{
+	int status, ms;
+
+	for (ms = 0; ms < ISO_WAIT_MS; ms++) {
+		if (waitpid(iso.victim, &status, WUNTRACED | WNOHANG) == iso.victim)
+			return WIFSTOPPED(status);
+		iso_sleep_ms(1);
+	}
+	return false;
+}
+
+/* Who stops it is to blame, and not who lets it go on. */
+TEST_F_TIMEOUT(culprit, signal_stop, ISO_TIMEOUT)
+{
+	pid_t pid;
+
+	iso_start_quiet(_metadata, &spin_case);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		prctl(PR_SET_NAME, "iso-stopper");
+		_exit(kill(iso.victim, SIGSTOP) ? 1 : 0);
+	}
+	ASSERT_TRUE(wait_stopped());
+	waitpid(pid, NULL, 0);
+	ASSERT_EQ(0, kill(iso.victim, SIGCONT));
+	iso_expect_loss(_metadata, SIGUSR1, "stop");
+	iso_expect_recorded(_metadata, TASK_ISOLATION_STOP);
+	expect_culprit(_metadata, pid, pid, "iso-stopper", -1);
+}
+
+/* The record is read when the sender is gone: what it says was noted before. */
+TEST_F_TIMEOUT(culprit, signal_exited, 2 * ISO_TIMEOUT)
+{
+	int i, named = 0;
+	pid_t pid;
+
+	for (i = 0; i < 5; i++) {
+		iso_start_quiet(_metadata, &spin_case);
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			prctl(PR_SET_NAME, "iso-gone");
+			_exit(kill(iso.victim, SIGUSR2) ? 1 : 0);
+		}
+		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+		iso_expect_one(_metadata, SIGUSR2);
+		iso_expect_recorded(_metadata, TASK_ISOLATION_SIGNAL);
+		if (!iso.sh->rec.culprit_pid) {
+			EXPECT_EQ(0, iso.sh->rec.culprit_tid);
+			EXPECT_STREQ("", iso.sh->rec.culprit_comm);
+			continue;
+		}
+		expect_culprit(_metadata, pid, pid, "iso-gone", -1);
+		named++;
+	}
+	TH_LOG("named %d times of %d", named, i);
+}
+
+TEST_F_TIMEOUT(culprit, cpu_affinity, ISO_TIMEOUT)
+{
+	cpu_set_t set;
+
+	iso_start_quiet(_metadata, &spin_case);
+	iso_housekeeping(&set);
+	CPU_SET(iso.cpu, &set);
+	ASSERT_EQ(0, sched_setaffinity(iso.victim, sizeof(set), &set));
+	iso_expect_loss(_metadata, SIGUSR1, "affinity change");
+	iso_expect_recorded(_metadata, TASK_ISOLATION_AFFINITY);
+	expect_me(_metadata);
+}
+
+/* Lets a tracee go on until it was told. */
+static bool trace_until_told(void)
+{
+	int ms, sig, status;
+
+	for (ms = 0; ms < ISO_WAIT_MS; ms++) {
+		if (LOAD(iso.sh->sig_total))
+			return true;
+		if (waitpid(iso.victim, &status, WNOHANG) == iso.victim) {
+			if (!WIFSTOPPED(status)) {
+				iso.victim = 0;
+				return false;
+			}
+			sig = WSTOPSIG(status) == SIGUSR1 ? SIGUSR1 : 0;
+			ptrace(PTRACE_CONT, iso.victim, 0, sig);
+		}
+		iso_sleep_ms(1);
+	}
+	return false;
+}
+
+TEST_F_TIMEOUT(culprit, ptrace_attach, ISO_TIMEOUT)
+{
+	iso_start_quiet(_metadata, &spin_case);
+	ASSERT_EQ(0, ptrace(PTRACE_ATTACH, iso.victim, 0, 0));
+	EXPECT_TRUE(trace_until_told());
+	iso_expect_loss(_metadata, SIGUSR1, "stop");
+	iso_expect_recorded(_metadata, TASK_ISOLATION_STOP);
+	expect_me(_metadata);
+}
+
+TEST_F_TIMEOUT(culprit, ptrace_interrupt, ISO_TIMEOUT)
+{
+	iso_start_quiet(_metadata, &spin_case);
+	ASSERT_EQ(0, ptrace(PTRACE_SEIZE, iso.victim, 0, 0));
+	ASSERT_EQ(0, ptrace(PTRACE_INTERRUPT, iso.victim, 0, 0));
+	EXPECT_TRUE(trace_until_told());
+	iso_expect_loss(_metadata, SIGUSR1, "stop");
+	iso_expect_recorded(_metadata, TASK_ISOLATION_STOP);
+	expect_me(_metadata);
+}
+
+/* The CPU. */
+
+/*
+ * Starts a process that is bound to the isolation CPU and sleeps there until
+ * @fd can be read, which wakes it up for that CPU.
+ */
+static pid_t start_reader(int fd)
+{
+	struct iso_shared *other = iso_share(sizeof(*other));
+	char path[64], stat[512], *state;
+	char data[8];
+	pid_t pid = fork();
+	int ms;
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, "iso-reader");
+		if (iso_pin(iso.cpu))
+			_exit(1);
+		STORE(other->ready, 1);
+		_exit(read(fd, data, sizeof(data)) > 0 ? 0 : 1);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	for (ms = 0; ms < ISO_WAIT_MS; ms++) {
+		iso_read_file(path, stat, sizeof(stat));
+		state = strrchr(stat, ')');
+		if (LOAD(other->ready) && state && state[1] && state[2] == 'S')
+			break;
+		iso_sleep_ms(1);
+	}
+	munmap(other, sizeof(*other));
+	return pid;
+}
+
+/* A task is woken up on the CPU, by a process without any privilege. */
+TEST_F_TIMEOUT(culprit, cpu_wakeup, ISO_TIMEOUT)
+{
+	pid_t pid, reader;
+	int fd[2], go[2];
+
+	if (geteuid())
+		SKIP(return, "not root");
+	ASSERT_EQ(0, pipe(fd));
+	ASSERT_EQ(0, pipe(go));
+	reader = start_reader(fd[0]);
+	ASSERT_LT(0, reader);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		char data;
+
+		prctl(PR_SET_NAME, "iso-waker");
+		if (iso_drop_uid() || read(go[0], &data, 1) != 1)
+			_exit(1);
+		_exit(write(fd[1], "x", 1) == 1 ? 0 : 1);
+	}
+	iso_start_quiet(_metadata, &spin_case);
+	ASSERT_EQ(1, write(go[1], "x", 1));
+	iso_expect_loss(_metadata, SIGUSR1, NULL);
+	iso_expect_recorded(_metadata, iso.sh->rec.cause);
+	expect_culprit(_metadata, pid, pid, "iso-waker", -1);
+	EXPECT_EQ(ISO_NOBODY, iso.sh->rec.culprit_uid);
+	EXPECT_EQ(pid, iso.sh->info.si_pid);
+	EXPECT_EQ(ISO_NOBODY, iso.sh->info.si_uid);
+	TH_LOG("cause %u %s", iso.sh->rec.cause, iso.sh->rec.what);
+	waitpid(pid, NULL, 0);
+	iso_end(reader);
+}
+
+#define STAT_REFRESH	"/proc/sys/vm/stat_refresh"
+
+/* Work is queued on each CPU, for who reads this file. */
+TEST_F_TIMEOUT(culprit, cpu_work, ISO_TIMEOUT)
+{
+	int fd = open(STAT_REFRESH, O_RDONLY | O_CLOEXEC);
+	char data[16];
+
+	if (fd < 0)
+		SKIP(return, "can't open " STAT_REFRESH ": %s", strerror(errno));
+	iso_start_quiet(_metadata, &spin_case);
+	EXPECT_LE(0, read(fd, data, sizeof(data)));
+	close(fd);
+	iso_expect_loss(_metadata, SIGUSR1, NULL);
+	iso_expect_recorded(_metadata, iso.sh->rec.cause);
+	expect_me(_metadata);
+}
+
+/* Two at once. */
+
+#define ROUNDS	100
+
+/* Two who do the same: their thread IDs, and what each is called. */
+static const char * const rival_name[2] = { "iso-rival-0", "iso-rival-1" };
+static int *rival_tid;
+
+/* Who of the two the record names: 0 or 1, -1 if nobody, -2 if that is wrong. */
+static int named(const struct task_isolation_record *rec, pid_t pid)
+{
+	int i;
+
+	if (!rec->culprit_tid && !rec->culprit_pid && !rec->culprit_comm[0])
+		return -1;
+	for (i = 0; i < 2; i++) {
+		if (rec->culprit_tid == LOAD(rival_tid[i]) &&
+		    rec->culprit_pid == (pid ?: rec->culprit_tid) &&
+		    !strcmp(rec->culprit_comm, rival_name[i]))
+			return i;
+	}
+	return -2;
+}
+
+/* Is isolated again and again; val[4] on: how often who was named. */
+static void compete(struct iso_shared *sh, unsigned int cause, pid_t pid)
+{
+	int i, who, seen;
+
+	for (i = 1; i <= ROUNDS; i++) {
+		seen = LOAD(sh->sig_total);
+		/* The first time the thread is isolated already. */
+		if (i > 1 && iso_enter(sh, ISO_USR1)) {
+			sh->val[8]++;
+			continue;
+		}
+		STORE(sh->count, i);
+		while (LOAD(sh->sig_total) == seen)
+			__asm__ __volatile__("" ::: "memory");
+		iso_finish_record(sh);
+		if (sh->rec.cause != cause) {
+			sh->val[9]++;
+			continue;
+		}
+		who = named(&sh->rec, pid);
+		sh->val[6 + who]++;
+		if (who == -2) {
+			sh->val[10] = sh->rec.culprit_pid;
+			sh->val[11] = sh->rec.culprit_tid;
+		}
+	}
+	/* They may go on, but this thread no longer is what they disturb. */
+	STORE(sh->val[12], 1);
+}
+
+static void expect_rivals(struct __test_metadata *_metadata)
+{
+	const long *val = iso.sh->val;
+
+	TH_LOG("named %ld and %ld times, nobody %ld times, not isolated %ld, otherwise lost %ld",
+	       val[6], val[7], val[5], val[8], val[9]);
+	EXPECT_EQ(0, val[4]) {
+		TH_LOG("the last wrong one was %ld, thread %ld", val[10], val[11]);
+	}
+	EXPECT_EQ(ROUNDS, val[4] + val[5] + val[6] + val[7] + val[8] + val[9]);
+	EXPECT_LT(0, val[6] + val[7]);
+}
+
+static void *rival_thread(void *arg)
+{
+	int i = LOAD(rival_tid[0]) ? 1 : 0;
+
+	prctl(PR_SET_NAME, rival_name[i]);
+	iso_pin(iso_housekeeping_cpu(i));
+	STORE(rival_tid[i], (int)syscall(SYS_gettid));
+	while (!LOAD(((struct iso_shared *)arg)->val[12])) {
+		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+		sched_yield();
+	}
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void act_rival_threads(struct iso_shared *sh)
+{
+	compete(sh, TASK_ISOLATION_IPI_FUNC, sh->val[13]);
+}
+
+static void prepare_rival_threads(struct iso_shared *sh)
+{
+	static int tid[2];
+
+	rival_tid = tid;
+	/* To ask later would be a loss. */
+	sh->val[13] = getpid();
+	sh->val[0] = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+	if (sh->val[0]) {
+		sh->val[12] = 1;
+		return;
+	}
+	iso_start_thread(rival_thread, sh, &tid[0]);
+	iso_start_thread(rival_thread, sh, &tid[1]);
+}
+
+/* What each of them runs on the CPU is its own, so it is known who it was. */
+TEST_F_TIMEOUT(culprit, two_threads, 2 * ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_rival_threads, .act = act_rival_threads,
+	};
+	int i;
+
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0))
+		SKIP(return, "no expedited membarrier: %s", strerror(errno));
+	iso_start(_metadata, &c);
+	for (i = 0; i < 4 && !LOAD(iso.sh->acted); i++)
+		iso_wait_for(iso.victim, &iso.sh->acted, 1);
+	ASSERT_EQ(1, LOAD(iso.sh->acted));
+	iso_stop(_metadata);
+	EXPECT_EQ(0, iso.sh->val[0]);
+	expect_rivals(_metadata);
+}
+
+/* Sends one signal in each round of the victim, at the same time as the other. */
+static void rival_process(int i)
+{
+	int round = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, rival_name[i]);
+	iso_pin(iso_housekeeping_cpu(i));
+	for (;;) {
+		if (LOAD(iso.sh->count) == round) {
+			sched_yield();
+			continue;
+		}
+		round = LOAD(iso.sh->count);
+		syscall(SYS_tgkill, iso.sh->tid, iso.sh->tid, SIGUSR2);
+	}
+}
+
+static void act_rival_processes(struct iso_shared *sh)
+{
+	compete(sh, TASK_ISOLATION_SIGNAL, 0);
+}
+
+/* A kick says nothing of who sent it: none, if it may have been both of them. */
+TEST_F_TIMEOUT(culprit, two_processes, 2 * ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .act = act_rival_processes };
+	int i;
+
+	rival_tid = iso_share(2 * sizeof(*rival_tid));
+	ASSERT_TRUE((void *)rival_tid != MAP_FAILED);
+	for (i = 0; i < 2; i++) {
+		pid_t pid = fork();
+
+		ASSERT_LE(0, pid);
+		if (!pid)
+			rival_process(i);
+		rival_tid[i] = pid;
+	}
+	iso_start(_metadata, &c);
+	for (i = 0; i < 4 && !LOAD(iso.sh->acted); i++)
+		iso_wait_for(iso.victim, &iso.sh->acted, 1);
+	EXPECT_EQ(1, LOAD(iso.sh->acted));
+	iso_end(rival_tid[0]);
+	iso_end(rival_tid[1]);
+	iso_stop(_metadata);
+	expect_rivals(_metadata);
+}
+
+/* Interrupts. */
+
+/* A timer is made for the thread by another one, and fires on another CPU. */
+static void *timer_thread(void *arg)
+{
+	struct itimerspec it = { .it_value.tv_nsec = 1000000 };
+	struct iso_shared *sh = arg;
+	struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR2 };
+	int id;
+
+	/* What glibc calls sigev_notify_thread_id, or not. */
+	ev._sigev_un._tid = sh->tid;
+	prctl(PR_SET_NAME, "iso-timer");
+	iso_pin(iso_housekeeping_cpu(true));
+	sh->sender_err = syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &id) ? errno : 0;
+	STORE(sh->sender_tid, (int)syscall(SYS_gettid));
+	iso_wait_go(sh);
+	sh->val[0] = timer_settime((timer_t)(long)id, 0, &it, NULL);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void prepare_timer(struct iso_shared *sh)
+{
+	iso_start_thread(timer_thread, sh, &sh->sender_tid);
+}
+
+TEST_F_TIMEOUT(culprit, irq_signal, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_timer, .act = iso_act_spin,
+		.finish = iso_finish_record,
+	};
+
+	iso_start_quiet(_metadata, &c);
+	ASSERT_EQ(0, iso.sh->sender_err);
+	STORE(iso.sh->go, 1);
+	iso_expect_one(_metadata, SIGUSR2);
+	EXPECT_EQ(0, iso.sh->val[0]);
+	iso_expect_recorded(_metadata, TASK_ISOLATION_SIGNAL);
+	expect_interrupt(_metadata);
+}
+
+/* A timer wakes up somebody else on the CPU. */
+TEST_F_TIMEOUT(culprit, irq_wakeup, ISO_TIMEOUT)
+{
+	struct itimerspec it = { .it_value.tv_nsec = 1000000 };
+	int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+	pid_t reader;
+
+	ASSERT_LE(0, fd);
+	reader = start_reader(fd);
+	ASSERT_LT(0, reader);
+	iso_start_quiet(_metadata, &spin_case);
+	ASSERT_EQ(0, timerfd_settime(fd, 0, &it, NULL));
+	iso_expect_loss(_metadata, SIGUSR1, NULL);
+	iso_expect_recorded(_metadata, iso.sh->rec.cause);
+	expect_interrupt(_metadata);
+	EXPECT_EQ(0, iso.sh->info.si_pid);
+	iso_end(reader);
+}
+
+/* Nobody. */
+
+static void act_getppid(struct iso_shared *sh)
+{
+	sh->val[1] = syscall(SYS_getppid);
+}
+
+/* What the thread does itself is nobody's doing. */
+TEST_F_TIMEOUT(culprit, none_syscall, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .act = act_getppid, .finish = iso_finish_record,
+	};
+
+	iso_start_acted(_metadata, &c);
+	iso_expect_refused(_metadata, SIGUSR1, SYS_getppid);
+	iso_expect_recorded(_metadata, TASK_ISOLATION_SYSCALL);
+	expect_nobody(_metadata);
+	expect_log(_metadata, "");
+}
+
+/* It has left, and only then is it interrupted. */
+static void finish_interrupted(struct iso_shared *sh)
+{
+	STORE(sh->go, 1);
+	iso_spin_rounds(1000000);
+	/* Sent, and seen, by the time that this one returns to here. */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	iso_sleep_ms(100);
+	iso_finish_record(sh);
+}
+
+TEST_F_TIMEOUT(culprit, none_not_isolated, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = iso_prepare_sender, .finish = finish_interrupted,
+	};
+
+	iso_start_quiet(_metadata, &c);
+	/* Not iso_stop(), which tells the sender to go before that. */
+	STORE(iso.sh->stop, 1);
+	EXPECT_TRUE(iso_wait_for(iso.victim, &iso.sh->done, 1));
+	iso_stop(_metadata);
+	EXPECT_EQ(0, iso.sh->sender_err);
+	EXPECT_EQ(0, iso.sh->sig_total);
+	EXPECT_EQ(1, iso.sh->recorded);
+	EXPECT_EQ(0, iso.sh->rec.losses);
+	expect_nobody(_metadata);
+	iso_expect_not_logged(_metadata);
+}
+
+/* Namespaces. The victim is the first process of one, the test is outside. */
+
+FIXTURE(ns) {};
+
+FIXTURE_SETUP(ns)
+{
+	iso_setup_cpu(_metadata);
+	if (_metadata->exit_code == KSFT_SKIP)
+		return;
+	if (geteuid() || unshare(CLONE_NEWPID))
+		SKIP(return, "can't make a pid namespace: %s", strerror(geteuid() ? EPERM : errno));
+}
+
+FIXTURE_TEARDOWN(ns)
+{
+	iso_close(_metadata);
+}
+
+static void prepare_nobody(struct iso_shared *sh)
+{
+	sh->val[0] = iso_drop_uid();
+}
+
+/* Who is not visible from there is nobody. */
+TEST_F_TIMEOUT(ns, outside, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_nobody, .act = iso_act_spin,
+		.finish = iso_finish_record,
+	};
+	cpu_set_t set;
+
+	iso_start_quiet(_metadata, &c);
+	iso_housekeeping(&set);
+	CPU_SET(iso.cpu, &set);
+	ASSERT_EQ(0, sched_setaffinity(iso.victim, sizeof(set), &set));
+	iso_expect_one(_metadata, SIGUSR1);
+	EXPECT_EQ(0, iso.sh->val[0]);
+	EXPECT_EQ(1, iso.sh->tid);
+	iso_expect_recorded(_metadata, TASK_ISOLATION_AFFINITY);
+	EXPECT_EQ(0, iso.sh->rec.culprit_pid);
+	EXPECT_EQ(0, iso.sh->rec.culprit_tid);
+	EXPECT_EQ(0, iso.sh->rec.culprit_uid);
+	EXPECT_STREQ("", iso.sh->rec.culprit_comm);
+	EXPECT_EQ(SI_TASK_ISOLATION, iso.sh->info.si_code);
+	EXPECT_EQ(0, iso.sh->info.si_pid);
+	EXPECT_EQ(0, iso.sh->info.si_uid);
+}
+
+/* A thread of the same process has the number that it has there. */
+TEST_F_TIMEOUT(ns, inside_thread, ISO_TIMEOUT)
+{
+	if (!iso_lose_to_sender(_metadata, &iso_sender_case))
+		return;
+	iso_expect_recorded(_metadata, TASK_ISOLATION_IPI_FUNC);
+	EXPECT_EQ(1, iso.sh->rec.culprit_pid);
+	EXPECT_EQ(iso.sh->sender_tid, iso.sh->rec.culprit_tid);
+	EXPECT_STREQ(ISO_SENDER, iso.sh->rec.culprit_comm);
+	EXPECT_EQ(iso.sh->sender_cpu, iso.sh->rec.culprit_cpu);
+	EXPECT_EQ(1, iso.sh->info.si_pid);
+}
+
+/* Has a child that changes its affinity when told to go. */
+static void prepare_child(struct iso_shared *sh)
+{
+	cpu_set_t set;
+	pid_t pid;
+
+	prepare_nobody(sh);
+	iso_housekeeping(&set);
+	pid = fork();
+	if (pid) {
+		STORE(sh->sender_tid, pid);
+		/* The fork has write-protected what is used. */
+		iso_prepare(sh, iso_cpu);
+		return;
+	}
+	prctl(PR_SET_NAME, "iso-child");
+	sched_setaffinity(0, sizeof(set), &set);
+	CPU_SET(iso_cpu, &set);
+	iso_wait_go(sh);
+	sh->sender_err = sched_setaffinity(getppid(), sizeof(set), &set) ? errno : 0;
+	/* Stays for the record to be read, or does not. */
+	while (!LOAD(sh->val[2]) && !LOAD(sh->recorded))
+		iso_sleep_ms(1);
+	_exit(0);
+}
+
+static void finish_child_gone(struct iso_shared *sh)
+{
+	STORE(sh->val[2], 1);
+	waitpid(sh->sender_tid, NULL, 0);
+	iso_finish_record(sh);
+}
+
+static void run_child(struct __test_metadata *_metadata, void (*finish)(struct iso_shared *sh))
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_child, .act = iso_act_spin,
+		.finish = finish,
+	};
+
+	iso_start_quiet(_metadata, &c);
+	STORE(iso.sh->go, 1);
+	iso_expect_one(_metadata, SIGUSR1);
+	EXPECT_EQ(0, iso.sh->val[0]);
+	EXPECT_EQ(0, iso.sh->sender_err);
+	iso_expect_recorded(_metadata, TASK_ISOLATION_AFFINITY);
+	/* When the signal was sent it was there, in any case. */
+	EXPECT_EQ(iso.sh->sender_tid, iso.sh->info.si_pid);
+	EXPECT_EQ(ISO_NOBODY, iso.sh->info.si_uid);
+}
+
+TEST_F_TIMEOUT(ns, inside_process, ISO_TIMEOUT)
+{
+	run_child(_metadata, iso_finish_record);
+	EXPECT_EQ(iso.sh->sender_tid, iso.sh->rec.culprit_pid);
+	EXPECT_EQ(iso.sh->sender_tid, iso.sh->rec.culprit_tid);
+	EXPECT_EQ(ISO_NOBODY, iso.sh->rec.culprit_uid);
+	EXPECT_STREQ("iso-child", iso.sh->rec.culprit_comm);
+}
+
+/* Who is gone can't be looked up any more: right, or nobody. */
+TEST_F_TIMEOUT(ns, inside_gone, ISO_TIMEOUT)
+{
+	run_child(_metadata, finish_child_gone);
+	EXPECT_TRUE(!iso.sh->rec.culprit_pid || iso.sh->rec.culprit_pid == iso.sh->sender_tid);
+	EXPECT_EQ(iso.sh->rec.culprit_pid, iso.sh->rec.culprit_tid);
+	EXPECT_STREQ(iso.sh->rec.culprit_pid ? "iso-child" : "", iso.sh->rec.culprit_comm);
+}
+
+TEST_HARNESS_MAIN
