@@ -2,12 +2,12 @@
 # Verbs only; each is a program in harness/ that can be run by itself.
 
 ARCH ?= x86_64
-ARCHS ?= x86_64
+ARCHS ?= x86_64 arm64 riscv arm
 CPUS ?= 4
 DURATION ?= 10
 O ?= build
 export BUILD := $(abspath $(O))
-export BASE V ARCHS CPUS DURATION
+export BASE V ARCHS CPUS DURATION LIMIT
 
 MAKEFLAGS += --no-print-directory
 
@@ -39,7 +39,9 @@ help:
 	@echo
 	@echo '  ARCH=x86_64     the architecture of config, build, boot, run, bench:'
 	@echo '                  x86_64, arm64, arm or riscv'
-	@echo '  ARCHS="x86_64"  the architectures of check'
+	@echo '  ARCHS="x86_64 arm64 riscv arm"'
+	@echo '                  the architectures of check'
+	@echo '  LIMIT=minutes   when check begins nothing new any more (no limit)'
 	@echo '  CPUS=4          vCPUs; the last is the isolation CPU'
 	@echo '  DURATION=10     seconds that run isolates its worker for'
 	@echo '  BASE=path       a v7.3.x tree or tarball instead of the Debian package'
