@@ -64,9 +64,10 @@ DEFINE_STATIC_KEY_FALSE(task_isolation_key);
 /*
  * The thread on this CPU is isolated. Written by this CPU only, with
  * interrupts disabled. Set in task_isolation_start(), tested and cleared at the
- * next entry from user mode. Other CPUs look at it in task_isolation_kick().
+ * next entry from user mode. Other CPUs look at it before they interrupt this
+ * one, so it does not share a cache line with what is written often.
  */
-DEFINE_PER_CPU(bool, task_isolation_on);
+DEFINE_PER_CPU_READ_MOSTLY(bool, task_isolation_on);
 
 /* An NMI hit the isolated thread, and its interrupt is on the way. */
 static DEFINE_PER_CPU(bool, task_isolation_nmi_hit);
@@ -557,8 +558,11 @@ void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who,
 	if (!task_isolation_irq_open(iso))
 		return;
 
-	if (cause == TASK_ISOLATION_RESCHED && this_cpu_read(task_isolation_kick_cause))
+	if (cause == TASK_ISOLATION_RESCHED && this_cpu_read(task_isolation_kick_cause)) {
 		cause = this_cpu_xchg(task_isolation_kick_cause, TASK_ISOLATION_UNKNOWN);
+		/* Pairs with the first barrier in __task_isolation_kick(), as below. */
+		smp_rmb();
+	}
 
 	iso->who = who;
 	iso->cause = cause;
@@ -581,7 +585,7 @@ void __task_isolation_irq(struct irq_desc *desc)
 	iso->cause = TASK_ISOLATION_IRQ;
 }
 
-void __task_isolation_stop(void)
+void __task_isolation_stop(int sig)
 {
 	struct task_isolation *iso = &current->isolation;
 
@@ -589,7 +593,7 @@ void __task_isolation_stop(void)
 		return;
 
 	iso->cause = TASK_ISOLATION_STOP;
-	task_isolation_record_stop();
+	task_isolation_record_stop(sig);
 }
 
 #ifdef __NR_task_isolation_prctl_32
@@ -769,10 +773,15 @@ void __task_isolation_kick(int cpu, enum task_isolation_cause cause)
 	if (!READ_ONCE(per_cpu(task_isolation_on, cpu)))
 		return;
 
-	WRITE_ONCE(per_cpu(task_isolation_kick_cause, cpu), cause);
-	/* The interrupt reads the cause in __task_isolation_irq_note(). */
-	smp_wmb();
+	/*
+	 * Name, cause, interrupt: another one's interrupt may pick up the cause,
+	 * and finds the name then, besides that of its own sender. With two
+	 * names it is nobody's. Pairs with __task_isolation_irq_note().
+	 */
 	task_isolation_send(cpu, NULL, true);
+	smp_wmb();
+	WRITE_ONCE(per_cpu(task_isolation_kick_cause, cpu), cause);
+	smp_wmb();
 	smp_send_reschedule(cpu);
 }
 

@@ -45,8 +45,8 @@
  *   task_isolation_on?			flags set?
  *   leave a name, IPI			the request fails
  *
- * The sender's barrier is that of the atomic operation which sets the flag or,
- * for TIF_SIGPENDING, of the try_to_wake_up() that follows.
+ * The sender's barrier is in task_isolation_send(): the atomic operations which
+ * set these flags don't order anything by themselves on every architecture.
  *
  * One of the two sees what the other one did: a reschedule interrupt which hits
  * an isolated thread was sent by somebody who left a name. Whose, if there are
@@ -61,9 +61,8 @@
  *
  * A signal that stops a process is taken by one of its threads, which then
  * interrupts the others. That is not its own doing, so it leaves no name, only
- * the fact that there is one. The sender of the signal has left its own with
- * each thread's CPU, with the signal_struct as the key, and the thread that
- * stops looks for that.
+ * the fact that there is one. The name of the signal's sender is with the
+ * thread, see task_isolation_record_group().
  *
  * A sender that exits leaves values: process, thread, and when it was started.
  * These are translated into the reader's pid namespace when it asks, by looking
@@ -128,8 +127,32 @@ void task_isolation_who_set(struct task_isolation_who *who, struct task_struct *
 	strscpy(who->comm, p->comm);
 }
 
-static bool task_isolation_who_same(const struct task_isolation_who *a,
-				    const struct task_isolation_who *b)
+/**
+ * task_isolation_who_current - Note who is doing this
+ * @who:	Filled. What an interrupt does is not the doing of the thread that
+ *		it interrupted: only the CPU is noted then.
+ *
+ * Context: Any.
+ */
+void task_isolation_who_current(struct task_isolation_who *who)
+{
+	if (in_task()) {
+		task_isolation_who_set(who, current, raw_smp_processor_id());
+	} else {
+		task_isolation_who_none(who);
+		who->cpu = raw_smp_processor_id();
+	}
+}
+
+/**
+ * task_isolation_who_same - Are these the same?
+ * @a:		A thread, or the interrupt of a CPU
+ * @b:		Another one
+ *
+ * Return: %true if both are known to be the same
+ */
+bool task_isolation_who_same(const struct task_isolation_who *a,
+			     const struct task_isolation_who *b)
 {
 	return a->tid == b->tid && a->start == b->start && (a->tid || a->cpu == b->cpu);
 }
@@ -189,8 +212,6 @@ task_isolation_senders_claim(struct task_isolation_senders *all)
  * @key:	What the interrupt runs, or NULL
  * @kick:	It makes the thread look at its flags
  *
- * What an interrupt does is not the doing of the thread that it interrupted.
- *
  * Context: Any, preemption disabled.
  */
 void task_isolation_senders_add(struct task_isolation_senders *all, const void *key, bool kick)
@@ -204,11 +225,10 @@ void task_isolation_senders_add(struct task_isolation_senders *all, const void *
 
 	sender->key = key;
 	sender->kick = kick;
-	task_isolation_who_none(&sender->who);
-	if (!in_task())
-		sender->who.cpu = raw_smp_processor_id();
-	else if (key || !(READ_ONCE(current->jobctl) & JOBCTL_STOP_PENDING))
-		task_isolation_who_set(&sender->who, current, raw_smp_processor_id());
+	if (!key && in_task() && READ_ONCE(current->jobctl) & JOBCTL_STOP_PENDING)
+		task_isolation_who_none(&sender->who);
+	else
+		task_isolation_who_current(&sender->who);
 	if (task_isolation_debug)
 		sender->who.nr_stack = stack_trace_save(sender->who.stack,
 							TASK_ISOLATION_STACK_DEPTH, 2);

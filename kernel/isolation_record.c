@@ -6,7 +6,8 @@
  * ended it the last time and who caused that, and what stood in the way when it
  * was last refused. Only the thread itself reads and writes it, so it needs no
  * lock. The interrupt that ends isolation writes to it, too, on behalf of the
- * thread which it interrupted.
+ * thread which it interrupted. And who stops or kills the process leaves its
+ * name there, under siglock.
  *
  *   prctl(PR_TASK_ISOLATION)	task_isolation_record_request(), or _blocked()
  *   last check on the way out	_start(), then _begin() or _blocked()
@@ -35,6 +36,7 @@
 #include <linux/slab.h>
 #include <linux/stacktrace.h>
 #include <linux/tick.h>
+#include <linux/time_namespace.h>
 #include <linux/timekeeping.h>
 #include <linux/topology.h>
 #include <linux/uaccess.h>
@@ -50,6 +52,9 @@
  * @exited:	When the kernel was entered after that
  * @kick:	The interrupt of that entry was to make it look at its flags
  * @sender:	Who sent that interrupt
+ * @group_sig:	Signal that somebody sent to stop or kill the process, since the
+ *		thread last asked. Protected by sighand->siglock, as @group_by.
+ * @group_by:	Who sent it, nobody if there were several
  * @last:	The last loss
  * @blocked:	What stood in the way of the last request
  */
@@ -59,6 +64,8 @@ struct task_isolation_history {
 	u64				exited;
 	bool				kick;
 	struct task_isolation_who	sender;
+	int				group_sig;
+	struct task_isolation_who	group_by;
 	struct task_isolation_loss	last;
 	struct task_isolation_blockers	blocked;
 };
@@ -93,17 +100,19 @@ const char *const task_isolation_words[TASK_ISOLATION_NR_CAUSES] = {
  */
 int task_isolation_record_alloc(void)
 {
-	struct task_isolation *iso = &current->isolation;
+	struct task_isolation_history *history;
 
-	if (iso->history)
+	if (current->isolation.history)
 		return 0;
 
-	iso->history = kzalloc_obj(*iso->history, GFP_KERNEL_ACCOUNT);
-	if (!iso->history)
+	history = kzalloc_obj(*history, GFP_KERNEL_ACCOUNT);
+	if (!history)
 		return -ENOMEM;
 
-	task_isolation_who_none(&iso->history->last.culprit);
-	task_isolation_who_none(&iso->history->blocked.task);
+	task_isolation_who_none(&history->last.culprit);
+	task_isolation_who_none(&history->blocked.task);
+	/* Pairs with the dependency in __task_isolation_record_group(). */
+	smp_store_release(&current->isolation.history, history);
 	return 0;
 }
 
@@ -123,10 +132,13 @@ void task_isolation_record_free(struct task_struct *p)
  * The event comes this early as nothing may be traced after the last check has
  * begun: who reads the trace would be woken up by an interrupt here.
  *
- * Context: Process context, interrupts enabled.
+ * Context: Process context, interrupts enabled. Takes sighand->siglock.
  */
 void task_isolation_record_request(int sig)
 {
+	/* A stop or death that is already on its way is nobody's. */
+	scoped_guard (spinlock_irq, &current->sighand->siglock)
+		current->isolation.history->group_sig = 0;
 	trace_enter(sig);
 }
 
@@ -164,11 +176,11 @@ void task_isolation_record_begin(void)
 /* The first group of blockers, in words of the record. Interrupts are disabled. */
 static u64 task_isolation_obstacles(void)
 {
-	struct task_isolation_blockers now = { .bits = task_isolation_impossible() };
+	u64 why = task_isolation_impossible();
 
-	if (!(now.bits & TASK_ISOLATION_BLOCKER_NOHZ))
-		tick_isolation_blockers(&now);
-	return now.bits & TASK_ISOLATION_BLOCKER_EINVAL;
+	if (!(why & TASK_ISOLATION_BLOCKER_NOHZ))
+		why |= tick_isolation_impossible();
+	return why;
 }
 
 /* The check only knows that the tick does not stop, for now or for good. */
@@ -264,27 +276,61 @@ void task_isolation_record_sender(const void *key)
 	task_isolation_culprit(key, &history->sender, &history->kick);
 }
 
+/* Out of line part of task_isolation_record_group(). */
+void __task_isolation_record_group(struct task_struct *p, int sig)
+{
+	/* Pairs with the release in task_isolation_record_alloc(). */
+	struct task_isolation_history *history = READ_ONCE(p->isolation.history);
+	struct task_isolation_who who;
+
+	lockdep_assert_held(&p->sighand->siglock);
+
+	task_isolation_who_current(&who);
+	/* The second one may come too late, or what the first sent was ignored. */
+	if (history->group_sig == sig && !task_isolation_who_same(&history->group_by, &who))
+		task_isolation_who_none(&who);
+	history->group_sig = sig;
+	history->group_by = who;
+}
+
+/* Who sent the signal @sig that stops or kills the process? With siglock held. */
+static void task_isolation_group_sender(struct task_isolation_history *history, int sig)
+{
+	if (history->group_sig == sig)
+		history->sender = history->group_by;
+	else
+		task_isolation_who_none(&history->sender);
+	history->group_sig = 0;
+}
+
+/* A traced thread is stopped by its tracer. Anybody else came in between. */
+static bool task_isolation_may_stop(const struct task_isolation_who *who)
+{
+	struct task_struct *tracer;
+
+	guard(rcu)();
+	tracer = ptrace_parent(current);
+	return !tracer || who->pid == task_tgid_nr(tracer);
+}
+
 /**
  * task_isolation_record_stop - The thread is about to be stopped
+ * @sig:	Signal which stops the whole process, 0 if it is not that
  *
- * Who sent the signal that stops the process may have left its name.
+ * Whoever interrupted the thread has been dealt with after this: it does not
+ * explain the signal that may end the stop.
  *
- * Context: sighand->siglock may be held.
+ * Context: sighand->siglock is held with @sig, and may be held without.
  */
-void task_isolation_record_stop(void)
+void task_isolation_record_stop(int sig)
 {
 	struct task_isolation_history *history = current->isolation.history;
-	struct task_isolation_who who;
-	bool kick;
 
-	if (!history->kick)
+	if (sig)
+		task_isolation_group_sender(history, sig);
+	else if (!history->kick || !task_isolation_may_stop(&history->sender))
 		task_isolation_who_none(&history->sender);
-
-	/* Who was left with another CPU, if the thread has been moved, is lost. */
-	guard(irqsave)();
-	task_isolation_culprit(current->signal, &who, &kick);
-	if (who.cpu >= 0)
-		history->sender = who;
+	history->kick = false;
 }
 
 /*
@@ -365,28 +411,40 @@ void task_isolation_record_loss(struct pt_regs *regs)
 	trace_loss(loss);
 }
 
+/* Can the signal have come from whoever interrupted the thread? */
+static bool task_isolation_may_send(const struct task_isolation_who *who,
+				    const struct kernel_siginfo *info)
+{
+	pid_t pid, tid;
+
+	/* Another thread called exit_group() or exec, or it dumps core, for whom? */
+	if (!info)
+		return who->pid == task_tgid_nr(current) && !current->signal->core_state;
+
+	/* The kernel sent it. Only for what it did in an interrupt nobody else is to blame. */
+	if (!SI_FROMUSER(info) || info->si_code == SI_TIMER || info->si_code == SI_SIGIO)
+		return !who->tid;
+
+	return task_isolation_who_visible(who, &pid, &tid) && pid == info->si_pid;
+}
+
 /**
  * task_isolation_record_signal - A signal is about to end isolation
- * @info:	What came with it, %NULL if that is not known
+ * @info:	What came with it, %NULL for SIGKILL, with which nothing comes
  *
  * The interrupt may have been sent for something else, by somebody else, and
  * the signal have come while that was handled.
  *
- * Context: sighand->siglock may be held.
+ * Context: sighand->siglock is held.
  */
 void task_isolation_record_signal(const struct kernel_siginfo *info)
 {
 	struct task_isolation_history *history = current->isolation.history;
-	pid_t pid, tid;
 
-	if (!history->kick)
+	if (!info && history->group_sig == SIGKILL)
+		task_isolation_group_sender(history, SIGKILL);
+	else if (!history->kick || !task_isolation_may_send(&history->sender, info))
 		task_isolation_who_none(&history->sender);
-
-	if (info && SI_FROMUSER(info) && info->si_code != SI_TIMER && info->si_code != SI_SIGIO) {
-		task_isolation_who_visible(&history->sender, &pid, &tid);
-		if (pid != info->si_pid)
-			task_isolation_who_none(&history->sender);
-	}
 }
 
 /**
@@ -470,6 +528,18 @@ bool task_isolation_symbols_visible(void)
 	}
 }
 
+/* A time of the host, as current sees CLOCK_MONOTONIC. 0 stays 0. */
+static u64 task_isolation_record_time(u64 ns)
+{
+	struct timespec64 ts = ns_to_timespec64(ns);
+
+	if (!ns)
+		return 0;
+
+	timens_add_monotonic(&ts);
+	return timespec64_to_ns(&ts);
+}
+
 static void task_isolation_record_fill_loss(struct task_isolation_record *rec,
 					    const struct task_isolation_loss *loss)
 {
@@ -478,15 +548,15 @@ static void task_isolation_record_fill_loss(struct task_isolation_record *rec,
 	rec->number = loss->number;
 	rec->hwirq = loss->hwirq;
 	rec->ip = loss->ip;
-	rec->entered_ns = loss->entered;
-	rec->lost_ns = loss->lost;
+	rec->entered_ns = task_isolation_record_time(loss->entered);
+	rec->lost_ns = task_isolation_record_time(loss->lost);
 	rec->cpu = loss->losses ? loss->cpu : -1;
 	rec->culprit_cpu = loss->culprit.cpu;
 
 	if (!loss->symbol || task_isolation_symbols_visible())
 		strscpy(rec->what, loss->what);
 	else
-		rec->flags |= TASK_ISOLATION_RECORD_HIDDEN;
+		rec->hidden |= TASK_ISOLATION_HIDDEN_WHAT;
 
 	if (task_isolation_who_visible(&loss->culprit, &rec->culprit_pid, &rec->culprit_tid)) {
 		rec->culprit_uid = from_kuid_munged(current_user_ns(), loss->culprit.uid);
@@ -508,7 +578,7 @@ static void task_isolation_record_fill_blocked(struct task_isolation_record *rec
 	if (blocked->work)
 		strscpy(rec->work, blocked->work);
 	if (blocked->timer && !task_isolation_symbols_visible())
-		rec->flags |= TASK_ISOLATION_RECORD_HIDDEN;
+		rec->hidden |= TASK_ISOLATION_HIDDEN_TIMER;
 	else if (blocked->timer && !lookup_symbol_name((unsigned long)blocked->timer, name))
 		strscpy(rec->timer, name);
 	if (task_isolation_who_visible(&blocked->task, &rec->blocker_pid, &rec->blocker_tid))

@@ -53,7 +53,7 @@ struct kernel_siginfo;
 
 #ifdef CONFIG_TASK_ISOLATION
 
-DECLARE_PER_CPU(bool, task_isolation_on);
+DECLARE_PER_CPU_READ_MOSTLY(bool, task_isolation_on);
 
 long task_isolation_prctl(unsigned long flags);
 void task_isolation_start(struct pt_regs *regs);
@@ -67,7 +67,7 @@ void __task_isolation_entry_note(enum task_isolation_cause cause,
 void __task_isolation_close(void);
 void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who,
 			       const void *key);
-void __task_isolation_stop(void);
+void __task_isolation_stop(int sig);
 void __task_isolation_kick(int cpu, enum task_isolation_cause cause);
 void task_isolation_fork(struct task_struct *p);
 void task_isolation_free(struct task_struct *p);
@@ -169,14 +169,16 @@ static inline void task_isolation_signal(int sig, const struct kernel_siginfo *i
 
 /**
  * task_isolation_stop - The thread is about to stop, to be traced or frozen
+ * @sig:	Signal which stops the whole process, 0 if it is not that
  *
  * Refines the cause, a reschedule interrupt says little. Invoked from
- * get_signal() and __refrigerator(). sighand->siglock may be held.
+ * get_signal() and __refrigerator(). sighand->siglock is held with @sig, and may
+ * be held without.
  */
-static inline void task_isolation_stop(void)
+static inline void task_isolation_stop(int sig)
 {
 	if (task_isolation_marked())
-		__task_isolation_stop();
+		__task_isolation_stop(sig);
 }
 
 /**
@@ -283,7 +285,7 @@ static __always_inline void task_isolation_timer(void)
 /**
  * task_isolation_ipi_func - Annotate a function call from another CPU
  * @func:	Function that is called
- * @csd:	What was queued for it, %NULL if it was not queued
+ * @csd:	What was queued for it
  *
  * Invoked from csd_do_func() in hard interrupt context.
  */
@@ -358,7 +360,7 @@ static __always_inline void task_isolation_nmi(struct pt_regs *regs) { }
 static inline bool task_isolation_syscall(struct pt_regs *regs) { return true; }
 static inline void task_isolation_deliver(struct pt_regs *regs) { }
 static inline void task_isolation_signal(int sig, const struct kernel_siginfo *info) { }
-static inline void task_isolation_stop(void) { }
+static inline void task_isolation_stop(int sig) { }
 static __always_inline void task_isolation_fault(struct pt_regs *regs, unsigned long address) { }
 static __always_inline void task_isolation_trap(struct pt_regs *regs, const char *name) { }
 static __always_inline void task_isolation_machine_check(void) { }

@@ -69,8 +69,7 @@ void __task_isolation_send(int cpu, const void *key, bool kick);
  * task_isolation_send - Leave a name with a CPU that is about to be interrupted
  * @cpu:	The CPU
  * @key:	What the interrupt makes it run: an address that nobody else uses
- *		until it has run. NULL for a reschedule interrupt. Or the
- *		signal_struct of a thread there that is about to be stopped.
+ *		until it has run. NULL for a reschedule interrupt.
  * @kick:	The interrupt makes the thread there look at its flags
  *
  * Nothing is written unless @cpu is isolated. The caller has to change what
@@ -78,18 +77,26 @@ void __task_isolation_send(int cpu, const void *key, bool kick);
  * kernel/isolation_culprit.c shows: before this with @key NULL, after it else.
  *
  * Invoked from __smp_call_single_queue(), smp_call_function_many_cond(),
- * __resched_curr(), kick_process(), prepare_signal() and task_isolation_kick(),
- * in any context, with preemption disabled.
+ * __resched_curr(), kick_process() and task_isolation_kick(), in any context,
+ * with preemption disabled.
  */
 static __always_inline void task_isolation_send(int cpu, const void *key, bool kick)
 {
-	if (static_branch_unlikely(&task_isolation_key) &&
-	    unlikely(READ_ONCE(per_cpu(task_isolation_on, cpu))))
+	if (!static_branch_unlikely(&task_isolation_key))
+		return;
+
+	/* Pairs with the barrier in task_isolation_start(), see the figure. */
+	if (!key)
+		smp_mb__after_atomic();
+	if (unlikely(READ_ONCE(per_cpu(task_isolation_on, cpu))))
 		__task_isolation_send(cpu, key, kick);
 }
 
 void task_isolation_who_set(struct task_isolation_who *who, struct task_struct *p, int cpu);
 void task_isolation_who_none(struct task_isolation_who *who);
+void task_isolation_who_current(struct task_isolation_who *who);
+bool task_isolation_who_same(const struct task_isolation_who *a,
+			     const struct task_isolation_who *b);
 bool task_isolation_who_visible(const struct task_isolation_who *who, pid_t *pid, pid_t *tid);
 
 void task_isolation_senders_alloc(int cpu);

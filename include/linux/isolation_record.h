@@ -83,6 +83,7 @@ struct task_isolation_stats {
 /* In kernel/sched/core.c and kernel/time/, with interrupts disabled */
 bool sched_isolation_other(struct task_isolation_who *who);
 void tick_isolation_blockers(struct task_isolation_blockers *blockers);
+u64 tick_isolation_impossible(void);
 
 #ifdef CONFIG_TASK_ISOLATION_RECORD
 
@@ -100,13 +101,32 @@ void task_isolation_record_entry(void);
 void task_isolation_record_sender(const void *key);
 void task_isolation_record_loss(struct pt_regs *regs);
 void task_isolation_record_signal(const struct kernel_siginfo *info);
-void task_isolation_record_stop(void);
+void task_isolation_record_stop(int sig);
+void __task_isolation_record_group(struct task_struct *p, int sig);
 void task_isolation_record_leave(long nr);
 int task_isolation_record_culprit(char *buf, size_t size);
 void task_isolation_record_siginfo(struct kernel_siginfo *info);
 void task_isolation_record_stack(void);
 long task_isolation_record_prctl(void __user *arg, unsigned long size);
 bool task_isolation_symbols_visible(void);
+
+/**
+ * task_isolation_record_group - Somebody stops or kills a whole process
+ * @p:		A thread of it
+ * @sig:	Signal that does it
+ *
+ * The threads are interrupted by one of them, which takes the signal, or they
+ * find it without knowing where it came from. So who sent it leaves its name
+ * with each of them that has ever asked to be isolated.
+ *
+ * Invoked from prepare_signal() for a stop, and from complete_signal() for a
+ * death, with sighand->siglock held.
+ */
+static inline void task_isolation_record_group(struct task_struct *p, int sig)
+{
+	if (static_branch_unlikely(&task_isolation_key) && unlikely(p->isolation.history))
+		__task_isolation_record_group(p, sig);
+}
 
 #else /* CONFIG_TASK_ISOLATION_RECORD */
 
@@ -120,7 +140,8 @@ static inline void task_isolation_record_entry(void) { }
 static inline void task_isolation_record_sender(const void *key) { }
 static inline void task_isolation_record_loss(struct pt_regs *regs) { }
 static inline void task_isolation_record_signal(const struct kernel_siginfo *info) { }
-static inline void task_isolation_record_stop(void) { }
+static inline void task_isolation_record_stop(int sig) { }
+static inline void task_isolation_record_group(struct task_struct *p, int sig) { }
 static inline void task_isolation_record_leave(long nr) { }
 static inline int task_isolation_record_culprit(char *buf, size_t size) { return 0; }
 static inline void task_isolation_record_siginfo(struct kernel_siginfo *info) { }

@@ -79,7 +79,7 @@ enum task_isolation_cause {
 
 /**
  * struct task_isolation_record - What happened to the isolation of this thread
- * @flags:		In: must be 0. Out: %TASK_ISOLATION_RECORD_* bits
+ * @flags:		In: must be 0, and is left alone
  * @cause:		Last loss: enum task_isolation_cause. Without a loss so far
  *			(@losses is 0), TASK_ISOLATION_UNKNOWN.
  * @losses:		How often this thread lost isolation, other signals which
@@ -88,8 +88,8 @@ enum task_isolation_cause {
  * @hwirq:		Hardware interrupt number for TASK_ISOLATION_IRQ
  * @ip:			User instruction pointer at the loss
  * @entered_ns:		When the isolation that was lost had begun,
- *			CLOCK_MONOTONIC
- * @lost_ns:		When it was lost, CLOCK_MONOTONIC
+ *			CLOCK_MONOTONIC of the reader's time namespace
+ * @lost_ns:		When it was lost, the same clock
  * @blockers:		What stood in the way when prctl(PR_TASK_ISOLATION) last
  *			failed, %TASK_ISOLATION_BLOCKER_* bits. 0 once it succeeds.
  * @obstacles:		What of the first group stands in the way right now: 0 if
@@ -104,7 +104,7 @@ enum task_isolation_cause {
  * @blocker_pid:	For TASK_ISOLATION_BLOCKER_TASK: the other process, 0 if
  *			not visible
  * @blocker_tid:	The thread of it
- * @reserved:		0
+ * @hidden:		%TASK_ISOLATION_HIDDEN_* bits: what this thread may not see
  * @culprit_comm:	Name of the culprit, empty if @culprit_pid is 0
  * @what:		What @cause is about, in words: function, vector, exception,
  *			or interrupt domain. Functions only as far as kptr_restrict
@@ -137,7 +137,7 @@ struct task_isolation_record {
 	__u32	culprit_uid;
 	__s32	blocker_pid;
 	__s32	blocker_tid;
-	__u32	reserved;
+	__u32	hidden;
 	char	culprit_comm[16];
 	char	what[64];
 	char	blocker_comm[16];
@@ -148,7 +148,7 @@ struct task_isolation_record {
 
 #define TASK_ISOLATION_RECORD_SIZE_VER0	328	/* sizeof first published struct */
 
-/* The function in @what or @timer is hidden from this thread */
-#define TASK_ISOLATION_RECORD_HIDDEN	(1U << 0)
+#define TASK_ISOLATION_HIDDEN_WHAT	(1U << 0)	/* The function in what */
+#define TASK_ISOLATION_HIDDEN_TIMER	(1U << 1)	/* The function in timer */
 
 #endif /* _UAPI_LINUX_TASK_ISOLATION_H */

@@ -103,7 +103,7 @@ TEST_F(call, size_larger)
 
 		call_fill(rec, VER0 + more[i]);
 		EXPECT_EQ(0, raw_record(rec, VER0 + more[i], 0, 0));
-		EXPECT_EQ(0, ((struct task_isolation_record *)rec)->reserved);
+		EXPECT_EQ(0, ((struct task_isolation_record *)rec)->hidden);
 		for (byte = 0; byte < more[i]; byte++)
 			EXPECT_EQ(0, rec[VER0 + byte]);
 	}
@@ -188,7 +188,7 @@ TEST_F(call, never_isolated)
 	EXPECT_EQ(0, rec->culprit_uid);
 	EXPECT_EQ(0, rec->blocker_pid);
 	EXPECT_EQ(0, rec->blocker_tid);
-	EXPECT_EQ(0, rec->reserved);
+	EXPECT_EQ(0, rec->hidden);
 	EXPECT_STREQ("", rec->culprit_comm);
 	EXPECT_STREQ("", rec->what);
 	EXPECT_STREQ("", rec->blocker_comm);
@@ -908,14 +908,15 @@ static bool run_secret(struct __test_metadata *_metadata, const char *restrict_t
 	return true;
 }
 
-static void expect_function(struct __test_metadata *_metadata, const char *name, bool visible)
+static void expect_function(struct __test_metadata *_metadata, const char *name, unsigned int bit,
+			    bool visible)
 {
 	if (visible) {
 		EXPECT_STRNE("", name);
-		EXPECT_EQ(0, iso.sh->rec.flags);
+		EXPECT_EQ(0, iso.sh->rec.hidden);
 	} else {
 		EXPECT_STREQ("", name);
-		EXPECT_EQ(TASK_ISOLATION_RECORD_HIDDEN, iso.sh->rec.flags);
+		EXPECT_EQ(bit, iso.sh->rec.hidden);
 	}
 	/* A name, never an address. */
 	EXPECT_FALSE(strstr(name, "0x"));
@@ -924,25 +925,29 @@ static void expect_function(struct __test_metadata *_metadata, const char *name,
 TEST_F_TIMEOUT(secret, function_0_nobody, ISO_TIMEOUT)
 {
 	if (run_secret(_metadata, "0", true))
-		expect_function(_metadata, iso.sh->rec.what, true);
+		expect_function(_metadata, iso.sh->rec.what, TASK_ISOLATION_HIDDEN_WHAT,
+				true);
 }
 
 TEST_F_TIMEOUT(secret, function_1_nobody, ISO_TIMEOUT)
 {
 	if (run_secret(_metadata, "1", true))
-		expect_function(_metadata, iso.sh->rec.what, false);
+		expect_function(_metadata, iso.sh->rec.what, TASK_ISOLATION_HIDDEN_WHAT,
+				false);
 }
 
 TEST_F_TIMEOUT(secret, function_1_root, ISO_TIMEOUT)
 {
 	if (run_secret(_metadata, "1", false))
-		expect_function(_metadata, iso.sh->rec.what, true);
+		expect_function(_metadata, iso.sh->rec.what, TASK_ISOLATION_HIDDEN_WHAT,
+				true);
 }
 
 TEST_F_TIMEOUT(secret, function_2_root, ISO_TIMEOUT)
 {
 	if (run_secret(_metadata, "2", false))
-		expect_function(_metadata, iso.sh->rec.what, false);
+		expect_function(_metadata, iso.sh->rec.what, TASK_ISOLATION_HIDDEN_WHAT,
+				false);
 }
 
 /* The function of a timer that stands in the way. */
@@ -962,19 +967,22 @@ static bool run_secret_timer(struct __test_metadata *_metadata, const char *rest
 TEST_F_TIMEOUT(secret, timer_0_nobody, ISO_TIMEOUT)
 {
 	if (run_secret_timer(_metadata, "0", true, &self->timer))
-		expect_function(_metadata, iso.sh->rec.timer, true);
+		expect_function(_metadata, iso.sh->rec.timer, TASK_ISOLATION_HIDDEN_TIMER,
+				true);
 }
 
 TEST_F_TIMEOUT(secret, timer_1_nobody, ISO_TIMEOUT)
 {
 	if (run_secret_timer(_metadata, "1", true, &self->timer))
-		expect_function(_metadata, iso.sh->rec.timer, false);
+		expect_function(_metadata, iso.sh->rec.timer, TASK_ISOLATION_HIDDEN_TIMER,
+				false);
 }
 
 TEST_F_TIMEOUT(secret, timer_2_root, ISO_TIMEOUT)
 {
 	if (run_secret_timer(_metadata, "2", false, &self->timer))
-		expect_function(_metadata, iso.sh->rec.timer, false);
+		expect_function(_metadata, iso.sh->rec.timer, TASK_ISOLATION_HIDDEN_TIMER,
+				false);
 }
 
 TEST_HARNESS_MAIN
