@@ -560,7 +560,7 @@ void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who,
 
 	if (cause == TASK_ISOLATION_RESCHED && this_cpu_read(task_isolation_kick_cause)) {
 		cause = this_cpu_xchg(task_isolation_kick_cause, TASK_ISOLATION_UNKNOWN);
-		/* Pairs with the first barrier in __task_isolation_kick(), as below. */
+		/* Pairs with the first smp_wmb() in __task_isolation_kick(). */
 		smp_rmb();
 	}
 
@@ -773,14 +773,15 @@ void __task_isolation_kick(int cpu, enum task_isolation_cause cause)
 	if (!READ_ONCE(per_cpu(task_isolation_on, cpu)))
 		return;
 
-	/*
-	 * Name, cause, interrupt: another one's interrupt may pick up the cause,
-	 * and finds the name then, besides that of its own sender. With two
-	 * names it is nobody's. Pairs with __task_isolation_irq_note().
-	 */
 	task_isolation_send(cpu, NULL, true);
+	/*
+	 * Another one's interrupt may pick up the cause, and finds the name
+	 * then, besides that of its own sender. With two names it is nobody's.
+	 * Pairs with smp_rmb() in __task_isolation_irq_note().
+	 */
 	smp_wmb();
 	WRITE_ONCE(per_cpu(task_isolation_kick_cause, cpu), cause);
+	/* The interrupt reads the cause in __task_isolation_irq_note(). */
 	smp_wmb();
 	smp_send_reschedule(cpu);
 }

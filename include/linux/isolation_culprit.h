@@ -85,9 +85,10 @@ static __always_inline void task_isolation_send(int cpu, const void *key, bool k
 	if (!static_branch_unlikely(&task_isolation_key))
 		return;
 
-	/* Pairs with the barrier in task_isolation_start(), see the figure. */
-	if (!key)
+	if (!key) {
+		/* Pairs with the barrier in task_isolation_start(), see the figure. */
 		smp_mb__after_atomic();
+	}
 	if (unlikely(READ_ONCE(per_cpu(task_isolation_on, cpu))))
 		__task_isolation_send(cpu, key, kick);
 }
