@@ -2,7 +2,8 @@
 # Verbs only; each is a program in harness/ that can be run by itself.
 
 ARCH ?= x86_64
-ARCHS ?= x86_64 arm64 riscv arm
+ASKED := $(filter command line environment,$(origin ARCH) $(origin ARCHS))
+ARCHS ?= $(if $(ASKED),$(ARCH),x86_64 arm64 riscv arm)
 CPUS ?= 4
 DURATION ?= 10
 O ?= build
@@ -40,7 +41,7 @@ help:
 	@echo '  ARCH=x86_64     the architecture of config, build, boot, run, bench:'
 	@echo '                  x86_64, arm64, arm or riscv'
 	@echo '  ARCHS="x86_64 arm64 riscv arm"'
-	@echo '                  the architectures of check'
+	@echo '                  the architectures of check; ARCH= for one'
 	@echo '  LIMIT=minutes   when check begins nothing new any more (no limit)'
 	@echo '  CPUS=4          vCPUs; the last is the isolation CPU'
 	@echo '  DURATION=10     seconds that run isolates its worker for'
@@ -81,7 +82,7 @@ bench: arch tree
 	@harness/bench $(ARCH)
 
 # The figures are for these, unless others are asked for.
-disturb: DISTURB_ARCHS := $(if $(filter command line environment,$(origin ARCHS)),$(ARCHS),x86_64 arm64)
+disturb: DISTURB_ARCHS := $(if $(ASKED),$(ARCHS),x86_64 arm64)
 disturb: tree
 	@for arch in $(DISTURB_ARCHS); do harness/packages $$arch || exit 1; done
 	@harness/disturb $(DISTURB_ARCHS)

@@ -634,6 +634,32 @@ static int inject_msr(int round)
 	return n == sizeof(tsc) ? 0 : -1;
 }
 
+#define CHECK_INTERVAL	"/sys/devices/system/machinecheck/machinecheck0/check_interval"
+
+static const char *prepare_mce_restart(void)
+{
+	return missing(CHECK_INTERVAL);
+}
+
+static int inject_mce_restart(int round)
+{
+	return write_file(CHECK_INTERVAL, round & 1 ? "300" : "301");
+}
+
+static const char *prepare_membarrier_rseq(void)
+{
+	int can = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+
+	return can > 0 && can & MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ ? NULL :
+	       "the kernel has no restartable sequences";
+}
+
+/* With one pending isolation is refused, and programs can't start one elsewhere. */
+static const char *prepare_pinned_timer(void)
+{
+	return "only the kernel starts timers on another CPU";
+}
+
 static int inject_clock(int round)
 {
 	struct timespec ts;
@@ -762,6 +788,8 @@ const struct kind kinds[] = {
 	  .order = SIBLING_MEMBARRIER },
 	{ "membarrier_sync_core", "the same, SYNC_CORE", CAUSE(IPI_FUNC), WHO_SENDER,
 	  .order = SIBLING_SYNC_CORE },
+	{ "membarrier_rseq", "the same, RSEQ", CAUSE(IPI_FUNC), WHO_SENDER,
+	  .prepare = prepare_membarrier_rseq, .order = SIBLING_RSEQ },
 	{ "membarrier_global", "GLOBAL_EXPEDITED by another process", CAUSE(IPI_FUNC), WHO_SENDER,
 	  .quiet = "the process has not registered for it", .inject = inject_barrier_global },
 	{ "munmap", "munmap() by a thread of the process", CAUSE(IPI_FUNC), WHO_SENDER,
@@ -842,6 +870,8 @@ const struct kind kinds[] = {
 	  .inject = inject_perf, .undo = undo_perf },
 	{ "msr", "a register of that CPU is read", CAUSE(IPI_FUNC), WHO_SENDER,
 	  .prepare = prepare_msr, .inject = inject_msr },
+	{ "mce_restart", "the interval of machine check polling is changed", CAUSE(IPI_FUNC),
+	  WHO_SENDER, .prepare = prepare_mce_restart, .inject = inject_mce_restart },
 	{ "clock", "the clock is set", CAUSE(IPI_FUNC), WHO_SENDER | WHO_OTHER, "kworker/",
 	  "no timer of that CPU follows the clock", .inject = inject_clock },
 	{ "hotplug", "another CPU is taken down and up", CAUSE_WAKE | CAUSE(IRQ_WORK),
@@ -853,8 +883,7 @@ const struct kind kinds[] = {
 	  .quiet = "the device has answered before", .prepare = prepare_device,
 	  .inject = inject_device, .finish = finish_device },
 	{ "pinned_timer", "a timer on that CPU", CAUSE(TIMER), WHO_NOBODY,
-	  .quiet = "isolation is refused while one is pending, and nobody else can start one",
-	  .inject = inject_proc_read },
+	  .prepare = prepare_pinned_timer },
 };
 
 const int nr_kinds = sizeof(kinds) / sizeof(kinds[0]);

@@ -50,9 +50,9 @@
 struct shared *sh;
 int iso_cpu;
 
-/* What came of a kind */
+/* What came of a kind. Of those tried, some may fail, and some cause nothing. */
 struct tally {
-	int injected, missed, losses, cause_bad, culprit_known, culprit_bad, unknown, stray;
+	int tried, failed, error, injected, missed, losses, cause_bad, culprit_known, culprit_bad, unknown, stray;
 };
 
 void pin(int cpu)
@@ -343,7 +343,11 @@ static bool disturb(const struct kind *k, struct tally *t, int round, int truth)
 
 	before = k->quiet ? interrupts() : 0;
 	sh->from = LOAD(sh->hits);
+	t->tried++;
+	errno = 0;
 	if (inject(k, round) < 0) {
+		t->failed++;
+		t->error = errno;
 		if (k->undo)
 			k->undo();
 		return true;
@@ -367,8 +371,8 @@ static bool disturb(const struct kind *k, struct tally *t, int round, int truth)
 
 static void say(const struct kind *k, const struct tally *t, const char *note)
 {
-	printf("kind=%s injected=%d missed=%d losses=%d cause_bad=%d culprit_known=%d culprit_bad=%d unknown=%d stray=%d what=\"%s\" note=\"%s\"\n",
-	       k->name, t->injected, t->missed, t->losses, t->cause_bad, t->culprit_known,
+	printf("kind=%s tried=%d failed=%d injected=%d missed=%d losses=%d cause_bad=%d culprit_known=%d culprit_bad=%d unknown=%d stray=%d what=\"%s\" note=\"%s\"\n",
+	       k->name, t->tried, t->failed, t->injected, t->missed, t->losses, t->cause_bad, t->culprit_known,
 	       t->culprit_bad, t->unknown, t->stray, k->what, note);
 	fflush(stdout);
 }
@@ -377,6 +381,7 @@ static void run_kind(const struct kind *k, int repeat)
 {
 	const char *note = NULL;
 	struct tally t = { 0 };
+	char why[64];
 	int truth, hits;
 
 	prctl(PR_SET_NAME, "disturber");
@@ -407,6 +412,11 @@ static void run_kind(const struct kind *k, int repeat)
 		t.stray = LOAD(sh->hits) - hits;
 		for (int i = hits; i < LOAD(sh->hits); i++)
 			show("stray", k, &sh->log[i % LOG_SIZE].rec, truth);
+	}
+	if (t.failed && !note) {
+		snprintf(why, sizeof(why), "%d of %d failed: %s", t.failed, t.tried,
+			 strerror(t.error));
+		note = why;
 	}
 	if (!t.injected && !note)
 		note = k->quiet ?: "nothing could be injected";

@@ -7,12 +7,19 @@ import re
 GOALS = {"recall": 100.0, "cause": 99.0, "culprit": 99.0}
 KINDS = 25              # at least so many
 LOSSES = 1000           # of a whole run
-NUMBERS = ("injected", "missed", "losses", "cause_bad", "culprit_known", "culprit_bad", "unknown",
+NUMBERS = ("tried", "failed", "injected", "missed", "losses", "cause_bad", "culprit_known", "culprit_bad", "unknown",
            "stray")
 
 
 class Bad(Exception):
     """The guest did not say what it had to."""
+
+
+def state(fields):
+    """Whether a kind caused losses, nothing, or could not be provoked."""
+    if int(fields["injected"]):
+        return "disturbs"
+    return "nothing" if int(fields["tried"]) > int(fields["failed"]) else "not provoked"
 
 
 def parse(text):
@@ -21,7 +28,7 @@ def parse(text):
     for line in text.splitlines():
         fields = {k: v.strip('"') for k, v in re.findall(r'(\w+)=("[^"]*"|\S+)', line)}
         if line.startswith("kind="):
-            kinds.append({"kind": fields["kind"], "what": fields["what"], "note": fields["note"],
+            kinds.append({"kind": fields["kind"], "state": state(fields), "what": fields["what"], "note": fields["note"],
                           **{n: int(fields[n]) for n in NUMBERS}})
         elif line.startswith("idle="):
             idle += int(fields["idle"])
@@ -74,13 +81,14 @@ def table(kinds):
              f"{'unknown':>9}{'false':>7}"]
     for k in kinds:
         if not k["injected"]:
-            lines.append(f"{k['kind']:22}{'nothing:':>9} {k['note']}")
+            lines.append(f"{k['kind']:22} {k['state']}, tried {k['tried']} times: {k['note']}")
             continue
         culprit = "none" if not k["culprit_known"] else \
             f"{percent(k['culprit_known'] - k['culprit_bad'], k['culprit_known']):.2f}"
         cause = percent(k["losses"] - k["cause_bad"], k["losses"])
         lines.append(f"{k['kind']:22}{k['injected']:9}{k['missed']:8}{k['losses']:8}{cause:9.2f}"
-                     f"{culprit:>9}{k['unknown']:9}{k['stray']:7}")
+                     f"{culprit:>9}{k['unknown']:9}{k['stray']:7}"
+                     f"{'  ' * bool(k['note'])}{k['note']}")
     return lines
 
 

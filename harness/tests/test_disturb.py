@@ -5,10 +5,10 @@ import unittest
 
 import disturb
 
-LINE = ('kind={kind} injected={injected} missed={missed} losses={losses} cause_bad={cause_bad} '
+LINE = ('kind={kind} tried={tried} failed={failed} injected={injected} missed={missed} losses={losses} cause_bad={cause_bad} '
         'culprit_known={culprit_known} culprit_bad={culprit_bad} unknown={unknown} stray={stray} '
         'what="some words" note="{note}"')
-GOOD = {"injected": 40, "missed": 0, "losses": 50, "cause_bad": 0, "culprit_known": 50,
+GOOD = {"tried": 40, "failed": 0, "injected": 40, "missed": 0, "losses": 50, "cause_bad": 0, "culprit_known": 50,
         "culprit_bad": 0, "unknown": 0, "stray": 0, "note": ""}
 
 
@@ -74,7 +74,11 @@ class Goals(unittest.TestCase):
 
     def test_table_says_why_a_kind_caused_nothing(self):
         kinds, _ = disturb.parse(lines(injected=0, losses=0, note="not here"))
-        self.assertIn("not here", disturb.table(kinds)[1])
+        self.assertIn("nothing, tried 40 times: not here", disturb.table(kinds)[1])
+
+    def test_table_tells_what_could_not_be_provoked(self):
+        kinds, _ = disturb.parse(lines(injected=0, losses=0, failed=40, note="EPERM"))
+        self.assertIn("not provoked, tried 40 times: EPERM", disturb.table(kinds)[1])
 
 
 if __name__ == "__main__":

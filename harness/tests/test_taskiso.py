@@ -72,11 +72,13 @@ class Taskiso(unittest.TestCase):
         mask = ctypes.create_string_buffer(128)
         text = ctypes.create_string_buffer(64)
         for good, number, again in ((b"3", 1, b"3"), (b"1,3-5\n", 4, b"1,3-5"), (b"", 0, b""),
-                                    (b"0-1,2,3", 4, b"0-3")):
+                                    (b"0-1,2,3", 4, b"0-3"), (b"1-7:2/4", 4, b"1-2,5-6")):
             self.assertEqual(words.parse_cpus(good, mask), number, good)
             words.print_cpus(mask, text, 64)
             self.assertEqual(text.value, again)
-        for bad in (b"x", b"1-", b"5-3", b"1;2", b"-1", b"1024", b"1,,2"):
+        self.assertEqual(words.parse_cpus(b"all", mask), 1024)
+        self.assertEqual(words.parse_cpus(b"0-N", mask), os.sysconf("SC_NPROCESSORS_CONF"))
+        for bad in (b"x", b"1-", b"5-3", b"1;2", b"-1", b"1024", b"1,,2", b"0-7:3/2", b"0-7:2"):
             self.assertEqual(words.parse_cpus(bad, mask), -1, bad)
 
     def test_boot_line(self):
@@ -91,6 +93,10 @@ class Taskiso(unittest.TestCase):
         text = ctypes.create_string_buffer(256)
         for line, cpu, more in (
                 (LINE, 3, ""), (LINE, 2, "nohz_full=2 rcu_nocbs=2"),
+                # The last one of two counts for the kernel, but both are looked at.
+                ("nohz_full=2 isolcpus=nohz,domain,2 rcu_nocbs=2 nohz_full=3", 3,
+                 "isolcpus=nohz,domain,managed_irq,3 rcu_nocbs=3 irqaffinity=0"),
+                ("isolcpus=domain,1-N nohz_full=all rcu_nocbs=all irqaffinity=0", 1, ""),
                 ("quiet", 5, "isolcpus=nohz,domain,managed_irq,5 nohz_full=5 rcu_nocbs=5 irqaffinity=0"),
                 ("irqaffinity=1", 0, "isolcpus=nohz,domain,managed_irq,0 nohz_full=0 rcu_nocbs=0")):
             words.missing_parameters(line.encode(), cpu, text, 256)

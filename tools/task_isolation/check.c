@@ -51,6 +51,8 @@ static void explain(const struct task_isolation_record *rec, unsigned long long 
 		printf("    the tick is needed for %s\n", rec->tick);
 	if (rec->timer[0])
 		printf("    the timer calls %s()\n", rec->timer);
+	if (!strcmp(rec->timer, "mce_timer_fn"))
+		puts("    which looks for corrected machine checks: boot with mce=ignore_ce");
 	if (rec->work[0])
 		printf("    the work is %s\n", rec->work);
 }
@@ -105,8 +107,10 @@ static bool check_cpu(int cpu, bool try)
 		       plain(), strerror(errno));
 		return false;
 	}
-	if (get_record(&rec))
+	if (get_record(&rec)) {
+		printf("cpu %d: %scan't say%s: %s\n", cpu, red(), plain(), strerror(errno));
 		return false;
+	}
 
 	if (rec.obstacles) {
 		printf("cpu %d: %sno%s\n", cpu, red(), plain());
@@ -171,7 +175,7 @@ int cmd_check(int argc, char **argv)
 	if (get_record(&rec)) {
 		printf("%sthis kernel can't isolate tasks%s: it has no CONFIG_TASK_ISOLATION\n",
 		       red(), plain());
-		return EXIT_NO;
+		return EXIT_WRONG;
 	}
 	if (try) {
 		signal(SIGUSR1, on_loss);

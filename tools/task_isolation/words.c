@@ -67,31 +67,62 @@ const char *next_blocker(unsigned long long *bits)
 	return "something that this program is too old for";
 }
 
-/* A list such as 1,3-5: how many CPUs, -1 if it is none. */
+/* A number, or N for the last CPU. *end is @p if it is neither. */
+static unsigned long parse_number(const char *p, char **end)
+{
+	*end = (char *)p;
+	if (*p == 'N') {
+		*end += 1;
+		return sysconf(_SC_NPROCESSORS_CONF) - 1;
+	}
+	return isdigit((unsigned char)*p) ? strtoul(p, end, 10) : 0;
+}
+
+/* 1, 3-5 or, of each four the first two, 0-15:2/4. Returns what follows, or NULL. */
+static char *parse_range(const char *p, cpu_set_t *set)
+{
+	unsigned long first, last, used = 1, group = 1;
+	char *end;
+
+	first = parse_number(p, &end);
+	if (end == p)
+		return NULL;
+	last = first;
+	if (*end == '-') {
+		p = end + 1;
+		last = parse_number(p, &end);
+		if (end == p)
+			return NULL;
+	}
+	if (*end == ':') {
+		used = strtoul(end + 1, &end, 10);
+		if (*end != '/')
+			return NULL;
+		group = strtoul(end + 1, &end, 10);
+	}
+	if (last < first || last >= CPU_SETSIZE || !used || used > group)
+		return NULL;
+	for (unsigned long cpu = first; cpu <= last; cpu++) {
+		if ((cpu - first) % group < used)
+			CPU_SET(cpu, set);
+	}
+	return end;
+}
+
+/* A list such as 1,3-5, or all: how many CPUs, -1 if it is none. */
 int parse_cpus(const char *list, cpu_set_t *set)
 {
 	const char *p = list;
+	char *end;
 
 	CPU_ZERO(set);
+	if (!strcmp(list, "all")) {
+		memset(set, 0xff, sizeof(*set));
+		return CPU_COUNT(set);
+	}
 	while (*p && *p != '\n') {
-		unsigned long first, last;
-		char *end;
-
-		if (*p < '0' || *p > '9')
-			return -1;
-		first = strtoul(p, &end, 10);
-		last = first;
-		if (*end == '-') {
-			p = end + 1;
-			if (*p < '0' || *p > '9')
-				return -1;
-			last = strtoul(p, &end, 10);
-		}
-		if (last < first || last >= CPU_SETSIZE)
-			return -1;
-		for (; first <= last; first++)
-			CPU_SET(first, set);
-		if (*end && *end != ',' && *end != '\n')
+		end = parse_range(p, set);
+		if (!end || (*end && *end != ',' && *end != '\n'))
 			return -1;
 		p = *end == ',' ? end + 1 : end;
 	}
@@ -117,38 +148,39 @@ void print_cpus(const cpu_set_t *set, char *buf, size_t size)
 	}
 }
 
-/*
- * Does the boot line have this parameter, for this CPU if that is not negative?
- * Words such as domain in front of the list of CPUs are skipped.
- */
+/* Is the CPU in this value? Words such as domain in front of the list are skipped. */
+static bool value_has_cpu(const char *value, int cpu)
+{
+	char list[4096];
+	cpu_set_t set;
+	size_t n;
+
+	while (islower((unsigned char)*value) && strncmp(value, "all", 3)) {
+		n = strcspn(value, ", \n");
+		if (value[n] != ',')
+			return false;
+		value += n + 1;
+	}
+	n = strcspn(value, " \n");
+	if (n >= sizeof(list))
+		return false;
+	memcpy(list, value, n);
+	list[n] = '\0';
+	return parse_cpus(list, &set) > 0 && CPU_ISSET(cpu, &set);
+}
+
+/* Does the boot line have this parameter, for this CPU if that is not negative? */
 bool has_parameter(const char *cmdline, const char *name, int cpu)
 {
 	size_t len = strlen(name);
 
-	for (const char *p = cmdline; (p = strstr(p, name)); p += len) {
-		char value[256];
-		cpu_set_t set;
-		size_t n;
-
+	for (const char *p = strstr(cmdline, name); p; p = strstr(p + len, name)) {
 		if (p != cmdline && p[-1] != ' ')
 			continue;
-		if (p[len] && p[len] != '=' && !isspace(p[len]))
+		if (p[len] && p[len] != '=' && !isspace((unsigned char)p[len]))
 			continue;
-		if (cpu < 0)
+		if (cpu < 0 || (p[len] == '=' && value_has_cpu(p + len + 1, cpu)))
 			return true;
-		if (p[len] != '=')
-			continue;
-		p += len + 1;
-		while ((*p < '0' || *p > '9') && *p && *p != ' ')
-			p++;
-		n = strcspn(p, "\n ");
-		if (n >= sizeof(value))
-			return false;
-		memcpy(value, p, n);
-		value[n] = '\0';
-		if (parse_cpus(value, &set) > 0 && CPU_ISSET(cpu, &set))
-			return true;
-		len = 0;
 	}
 	return false;
 }

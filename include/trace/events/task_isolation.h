@@ -85,6 +85,7 @@ TRACE_EVENT(blocked,
 		__field(int,		err)
 		__field(u64,		blockers)
 		__field(const void *,	timer)
+		__field(pid_t,		pid)
 		__field(pid_t,		tid)
 		__array(char,		comm,	TASK_COMM_LEN)
 		__string(tick,		blockers->tick ?: "-")
@@ -95,6 +96,7 @@ TRACE_EVENT(blocked,
 		__entry->err		= err;
 		__entry->blockers	= blockers->bits;
 		__entry->timer		= blockers->timer;
+		__entry->pid		= blockers->task.pid;
 		__entry->tid		= blockers->task.tid;
 		memcpy(__entry->comm, blockers->task.comm, TASK_COMM_LEN);
 		__assign_str(tick);
@@ -132,6 +134,7 @@ TRACE_EVENT(loss,
 		__field(int,	culprit_cpu)
 		__field(pid_t,	culprit_pid)
 		__field(pid_t,	culprit_tid)
+		__field(uid_t,	culprit_uid)
 		__array(char,	culprit_comm,	TASK_COMM_LEN)
 		__string(what,	loss->what)
 	),
@@ -148,6 +151,7 @@ TRACE_EVENT(loss,
 		__entry->culprit_cpu	= loss->culprit.cpu;
 		__entry->culprit_pid	= loss->culprit.pid;
 		__entry->culprit_tid	= loss->culprit.tid;
+		__entry->culprit_uid	= from_kuid(&init_user_ns, loss->culprit.uid);
 		memcpy(__entry->culprit_comm, loss->culprit.comm, TASK_COMM_LEN);
 		__assign_str(what);
 	),
