@@ -156,12 +156,12 @@ static bool value_has_cpu(const char *value, int cpu)
 	size_t n;
 
 	while (islower((unsigned char)*value) && strncmp(value, "all", 3)) {
-		n = strcspn(value, ", \n");
+		n = strcspn(value, "\n ,");
 		if (value[n] != ',')
 			return false;
 		value += n + 1;
 	}
-	n = strcspn(value, " \n");
+	n = strcspn(value, "\n ");
 	if (n >= sizeof(list))
 		return false;
 	memcpy(list, value, n);
