@@ -16,7 +16,9 @@
  *  * culprit.none_*	Nobody did anything to an isolated thread
  *  * ns.*		What is visible from inside of a pid namespace
  */
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/timerfd.h>
 
 #include "fixture.h"
@@ -230,6 +232,47 @@ TEST_F_TIMEOUT(culprit, thread_signal, ISO_TIMEOUT)
 		       iso.sh->sender_cpu);
 }
 
+/* Limits the CPU time of the process: each of its threads needs the tick then. */
+static void *cpu_timer_thread(void *arg)
+{
+	struct itimerval it = { .it_value.tv_sec = 1000000 };
+	struct iso_shared *sh = arg;
+
+	prctl(PR_SET_NAME, "iso-cputimer");
+	sh->sender_cpu = iso_housekeeping_cpu(true);
+	sh->sender_err = iso_pin(sh->sender_cpu) ? errno : 0;
+	STORE(sh->sender_tid, (int)syscall(SYS_gettid));
+	iso_wait_go(sh);
+	if (setitimer(ITIMER_PROF, &it, NULL))
+		STORE(sh->sender_err, errno);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void prepare_cpu_timer(struct iso_shared *sh)
+{
+	if (iso_start_thread(cpu_timer_thread, sh, &sh->sender_tid))
+		sh->sender_err = EAGAIN;
+}
+
+TEST_F_TIMEOUT(culprit, thread_cpu_timer, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_cpu_timer, .act = iso_act_spin,
+		.finish = iso_finish_record,
+	};
+
+	iso_start_quiet(_metadata, &c);
+	ASSERT_EQ(0, iso.sh->sender_err);
+	STORE(iso.sh->go, 1);
+	iso_expect_one(_metadata, SIGUSR1);
+	EXPECT_EQ(0, iso.sh->sender_err);
+	iso_expect_recorded(_metadata, TASK_ISOLATION_IRQ_WORK);
+	expect_culprit(_metadata, iso.sh->tid, iso.sh->sender_tid, "iso-cputimer",
+		       iso.sh->sender_cpu);
+}
+
 /* Signals, stops, affinity, tracers. */
 
 TEST_F_TIMEOUT(culprit, signal_handled, ISO_TIMEOUT)
@@ -368,6 +411,50 @@ TEST_F_TIMEOUT(culprit, signal_stop_then_kill, ISO_TIMEOUT)
 	expect_last(_metadata, "last_culprit_comm", "iso-killer");
 	snprintf(want, sizeof(want), "%d", pid);
 	expect_last(_metadata, "last_culprit_pid", want);
+}
+
+#define FREEZER_DIR	ISO_CGROUP "/task_isolation_culprit"
+
+static void prepare_freezer(struct iso_shared *sh)
+{
+	sh->val[0] = iso_write_file(FREEZER_DIR "/cgroup.procs", "0");
+}
+
+static bool wait_frozen(void)
+{
+	char text[128];
+	int ms;
+
+	for (ms = 0; ms < ISO_WAIT_MS; ms++) {
+		iso_read_file(FREEZER_DIR "/cgroup.events", text, sizeof(text));
+		if (strstr(text, "frozen 1"))
+			return true;
+		iso_sleep_ms(1);
+	}
+	return false;
+}
+
+TEST_F_TIMEOUT(culprit, cpu_freezer, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_freezer, .act = iso_act_spin,
+		.finish = iso_finish_record,
+	};
+
+	if (!iso_mount_cgroup())
+		SKIP(return, "no cgroup v2 at " ISO_CGROUP);
+	if (mkdir(FREEZER_DIR, 0755) && errno != EEXIST)
+		SKIP(return, "cannot make " FREEZER_DIR);
+	iso_start_quiet(_metadata, &c);
+	EXPECT_EQ(0, iso.sh->val[0]);
+	EXPECT_EQ(0, iso_write_file(FREEZER_DIR "/cgroup.freeze", "1"));
+	EXPECT_TRUE(wait_frozen());
+	EXPECT_EQ(0, iso_write_file(FREEZER_DIR "/cgroup.freeze", "0"));
+	iso_expect_loss(_metadata, SIGUSR1, "stop");
+	iso_expect_recorded(_metadata, TASK_ISOLATION_STOP);
+	expect_me(_metadata);
+	rmdir(FREEZER_DIR);
+	iso_cgroup_settle();
 }
 
 /* The record is read when the sender is gone: what it says was noted before. */
