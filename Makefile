@@ -8,7 +8,7 @@ CPUS ?= 4
 DURATION ?= 10
 O ?= build
 export BUILD := $(abspath $(O))
-export BASE V ARCHS CPUS DURATION LIMIT
+export BASE V ARCHS CPUS DURATION DEBUG LIMIT
 
 MAKEFLAGS += --no-print-directory
 
@@ -42,6 +42,8 @@ help:
 	@echo '                  x86_64, arm64, arm or riscv'
 	@echo '  ARCHS="x86_64 arm64 riscv arm"'
 	@echo '                  the architectures of check; ARCH= for one'
+	@echo '  DEBUG="x86_64 arm64"'
+	@echo '                  which of them check tests in a debug kernel, too'
 	@echo '  LIMIT=minutes   when check begins nothing new any more (no limit)'
 	@echo '  CPUS=4          vCPUs; the last is the isolation CPU'
 	@echo '  DURATION=10     seconds that run isolates its worker for'
