@@ -744,7 +744,7 @@ void __task_isolation_deliver(struct pt_regs *regs)
 	task_isolation_tell(iso);
 }
 
-/* Out of line part of task_isolation_signal(). May be under siglock. */
+/* Out of line part of task_isolation_signal(). Under siglock. */
 void __task_isolation_signal(int sig, const struct kernel_siginfo *info)
 {
 	struct task_isolation *iso = &current->isolation;

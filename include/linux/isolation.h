@@ -159,7 +159,7 @@ static inline void task_isolation_deliver(struct pt_regs *regs)
  * Invoked from get_signal() when a handler is about to run, before the signal
  * frame is written, and when the thread is about to die. A pending request
  * fails with EAGAIN, as its registers are about to become the handler's.
- * sighand->siglock may be held.
+ * sighand->siglock is held.
  */
 static inline void task_isolation_signal(int sig, const struct kernel_siginfo *info)
 {
