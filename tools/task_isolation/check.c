@@ -57,15 +57,32 @@ static void explain(const struct task_isolation_record *rec, unsigned long long 
 		printf("    the work is %s\n", rec->work);
 }
 
+/* Without high resolution timers no device is turned off, however good it is. */
+static void advise_device(int cpu, const char *cmdline)
+{
+	char path[96], device[64];
+
+	if (strstr(cmdline, "highres=off") || strstr(cmdline, "nohz=off")) {
+		puts("    boot without highres=off and nohz=off");
+		return;
+	}
+	snprintf(path, sizeof(path),
+		 "/sys/devices/system/clockevents/clockevent%d/current_device", cpu);
+	if (read_text(path, device, sizeof(device)) > 0)
+		printf("    it is %s: another one may do, on this machine or on another\n", device);
+}
+
 static void advise(int cpu, unsigned long long bits)
 {
 	char cmdline[4096], more[256];
 
+	if (read_text("/proc/cmdline", cmdline, sizeof(cmdline)) < 0)
+		return;
 	if (bits & TASK_ISOLATION_BLOCKER_CLOCK)
 		puts("    where the TSC is good, but not trusted, boot with tsc=reliable");
+	if (bits & TASK_ISOLATION_BLOCKER_DEVICE)
+		advise_device(cpu, cmdline);
 	if (!(bits & (TASK_ISOLATION_BLOCKER_NOHZ | TASK_ISOLATION_BLOCKER_DOMAIN)))
-		return;
-	if (read_text("/proc/cmdline", cmdline, sizeof(cmdline)) < 0)
 		return;
 	missing_parameters(cmdline, cpu, more, sizeof(more));
 	if (more[0])
