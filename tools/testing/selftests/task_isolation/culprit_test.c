@@ -10,18 +10,15 @@
  *  * culprit.thread_*	Another thread of the process
  *  * culprit.signal_*	Who sent a signal, or stopped the thread
  *  * culprit.ptrace_*	Tracers
- *  * culprit.cpu_*	Who gave the CPU something to do
  *  * culprit.two_*	Two who do the same at once
  *  * culprit.irq_*	An interrupt on another CPU, whose task has no part in it
  *  * culprit.none_*	Nobody did anything to an isolated thread
  *  * ns.*		What is visible from inside of a pid namespace
  */
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/timerfd.h>
 
-#include "fixture.h"
+#include "culprit.h"
 
 FIXTURE(culprit) {};
 
@@ -33,105 +30,6 @@ FIXTURE_SETUP(culprit)
 FIXTURE_TEARDOWN(culprit)
 {
 	iso_close(_metadata);
-}
-
-static const struct iso_case spin_case = {
-	.flags = ISO_USR1, .act = iso_act_spin, .finish = iso_finish_record,
-};
-
-/* What the log says of the victim's loss after the cause, or NULL without a line. */
-static const char *log_culprit(void)
-{
-	char who[32];
-	int i;
-
-	iso_log_read(&iso.log);
-	snprintf(who, sizeof(who), "/%d (cpu ", iso.sh->tid);
-	for (i = 0; i < iso.log.count; i++) {
-		const char *line = iso.log.line[i];
-
-		if (strstr(line, ISO_LOST) && strstr(line, who))
-			return strstr(line, " by ") ?: "";
-	}
-	return NULL;
-}
-
-/* The line may be missing where the kernel may suppress lines. */
-static void expect_log(struct __test_metadata *_metadata, const char *want)
-{
-	const char *said = log_culprit();
-
-	if (!said && (iso.log.limited || iso.log.fd < 0)) {
-		TH_LOG("no log line, culprit not checked in it");
-		return;
-	}
-	ASSERT_TRUE(said);
-	EXPECT_STREQ(want, said);
-}
-
-/*
- * It was this thread, on a housekeeping CPU, or on @cpu. In the log, too, where
- * there is a line: a signal has none.
- */
-static void expect_culprit(struct __test_metadata *_metadata, pid_t pid, pid_t tid,
-			   const char *comm, int cpu)
-{
-	const struct task_isolation_record *rec = &iso.sh->rec;
-	cpu_set_t set;
-	char text[80];
-
-	EXPECT_EQ(pid, rec->culprit_pid);
-	EXPECT_EQ(tid, rec->culprit_tid);
-	EXPECT_STREQ(comm, rec->culprit_comm);
-	iso_housekeeping(&set);
-	EXPECT_TRUE(rec->culprit_cpu >= 0 && CPU_ISSET(rec->culprit_cpu, &set)) {
-		TH_LOG("on CPU %d", rec->culprit_cpu);
-	}
-	if (cpu >= 0)
-		EXPECT_EQ(cpu, rec->culprit_cpu);
-	if (rec->cause == TASK_ISOLATION_SIGNAL)
-		return;
-	snprintf(text, sizeof(text), " by %s/%d on cpu %d", comm, tid, rec->culprit_cpu);
-	expect_log(_metadata, text);
-}
-
-/* It was the test itself. */
-static void expect_me(struct __test_metadata *_metadata)
-{
-	char comm[16];
-
-	prctl(PR_GET_NAME, comm);
-	expect_culprit(_metadata, getpid(), getpid(), comm, -1);
-	EXPECT_EQ(getuid(), iso.sh->rec.culprit_uid);
-}
-
-/* It was an interrupt on a housekeeping CPU, which is no task's doing. */
-static void expect_interrupt(struct __test_metadata *_metadata)
-{
-	const struct task_isolation_record *rec = &iso.sh->rec;
-	cpu_set_t set;
-	char text[80];
-
-	EXPECT_EQ(0, rec->culprit_pid);
-	EXPECT_EQ(0, rec->culprit_tid);
-	EXPECT_EQ(0, rec->culprit_uid);
-	EXPECT_STREQ("", rec->culprit_comm);
-	iso_housekeeping(&set);
-	EXPECT_TRUE(rec->culprit_cpu >= 0 && CPU_ISSET(rec->culprit_cpu, &set)) {
-		TH_LOG("on CPU %d", rec->culprit_cpu);
-	}
-	if (rec->cause == TASK_ISOLATION_SIGNAL)
-		return;
-	snprintf(text, sizeof(text), " by an interrupt on cpu %d", rec->culprit_cpu);
-	expect_log(_metadata, text);
-}
-
-static void expect_nobody(struct __test_metadata *_metadata)
-{
-	EXPECT_EQ(-1, iso.sh->rec.culprit_cpu);
-	EXPECT_EQ(0, iso.sh->rec.culprit_pid);
-	EXPECT_EQ(0, iso.sh->rec.culprit_tid);
-	EXPECT_STREQ("", iso.sh->rec.culprit_comm);
 }
 
 /* Another thread. */
@@ -413,50 +311,6 @@ TEST_F_TIMEOUT(culprit, signal_stop_then_kill, ISO_TIMEOUT)
 	expect_last(_metadata, "last_culprit_pid", want);
 }
 
-#define FREEZER_DIR	ISO_CGROUP "/task_isolation_culprit"
-
-static void prepare_freezer(struct iso_shared *sh)
-{
-	sh->val[0] = iso_write_file(FREEZER_DIR "/cgroup.procs", "0");
-}
-
-static bool wait_frozen(void)
-{
-	char text[128];
-	int ms;
-
-	for (ms = 0; ms < ISO_WAIT_MS; ms++) {
-		iso_read_file(FREEZER_DIR "/cgroup.events", text, sizeof(text));
-		if (strstr(text, "frozen 1"))
-			return true;
-		iso_sleep_ms(1);
-	}
-	return false;
-}
-
-TEST_F_TIMEOUT(culprit, cpu_freezer, ISO_TIMEOUT)
-{
-	const struct iso_case c = {
-		.flags = ISO_USR1, .prepare = prepare_freezer, .act = iso_act_spin,
-		.finish = iso_finish_record,
-	};
-
-	if (!iso_mount_cgroup())
-		SKIP(return, "no cgroup v2 at " ISO_CGROUP);
-	if (mkdir(FREEZER_DIR, 0755) && errno != EEXIST)
-		SKIP(return, "cannot make " FREEZER_DIR);
-	iso_start_quiet(_metadata, &c);
-	EXPECT_EQ(0, iso.sh->val[0]);
-	EXPECT_EQ(0, iso_write_file(FREEZER_DIR "/cgroup.freeze", "1"));
-	EXPECT_TRUE(wait_frozen());
-	EXPECT_EQ(0, iso_write_file(FREEZER_DIR "/cgroup.freeze", "0"));
-	iso_expect_loss(_metadata, SIGUSR1, "stop");
-	iso_expect_recorded(_metadata, TASK_ISOLATION_STOP);
-	expect_me(_metadata);
-	rmdir(FREEZER_DIR);
-	iso_cgroup_settle();
-}
-
 /* The record is read when the sender is gone: what it says was noted before. */
 TEST_F_TIMEOUT(culprit, signal_exited, 2 * ISO_TIMEOUT)
 {
@@ -470,28 +324,9 @@ TEST_F_TIMEOUT(culprit, signal_exited, 2 * ISO_TIMEOUT)
 		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
 		iso_expect_one(_metadata, SIGUSR2);
 		iso_expect_recorded(_metadata, TASK_ISOLATION_SIGNAL);
-		if (!iso.sh->rec.culprit_pid) {
-			EXPECT_EQ(0, iso.sh->rec.culprit_tid);
-			EXPECT_STREQ("", iso.sh->rec.culprit_comm);
-			continue;
-		}
-		expect_culprit(_metadata, pid, pid, "iso-gone", -1);
-		named++;
+		named += expect_culprit_or_none(_metadata, pid, "iso-gone");
 	}
 	TH_LOG("named %d times of %d", named, i);
-}
-
-TEST_F_TIMEOUT(culprit, cpu_affinity, ISO_TIMEOUT)
-{
-	cpu_set_t set;
-
-	iso_start_quiet(_metadata, &spin_case);
-	iso_housekeeping(&set);
-	CPU_SET(iso.cpu, &set);
-	ASSERT_EQ(0, sched_setaffinity(iso.victim, sizeof(set), &set));
-	iso_expect_loss(_metadata, SIGUSR1, "affinity change");
-	iso_expect_recorded(_metadata, TASK_ISOLATION_AFFINITY);
-	expect_me(_metadata);
 }
 
 TEST_F_TIMEOUT(culprit, ptrace_attach, ISO_TIMEOUT)
@@ -512,93 +347,6 @@ TEST_F_TIMEOUT(culprit, ptrace_interrupt, ISO_TIMEOUT)
 	EXPECT_TRUE(trace_until_told());
 	iso_expect_loss(_metadata, SIGUSR1, "stop");
 	iso_expect_recorded(_metadata, TASK_ISOLATION_STOP);
-	expect_me(_metadata);
-}
-
-/* The CPU. */
-
-/*
- * Starts a process that is bound to the isolation CPU and sleeps there until
- * @fd can be read, which wakes it up for that CPU.
- */
-static pid_t start_reader(int fd)
-{
-	struct iso_shared *other = iso_share(sizeof(*other));
-	char path[64], stat[512], *state;
-	char data[8];
-	pid_t pid = fork();
-	int ms;
-
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		prctl(PR_SET_NAME, "iso-reader");
-		if (iso_pin(iso.cpu))
-			_exit(1);
-		STORE(other->ready, 1);
-		_exit(read(fd, data, sizeof(data)) > 0 ? 0 : 1);
-	}
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	for (ms = 0; ms < ISO_WAIT_MS; ms++) {
-		iso_read_file(path, stat, sizeof(stat));
-		state = strrchr(stat, ')');
-		if (LOAD(other->ready) && state && state[1] && state[2] == 'S')
-			break;
-		iso_sleep_ms(1);
-	}
-	munmap(other, sizeof(*other));
-	return pid;
-}
-
-/* A task is woken up on the CPU, by a process without any privilege. */
-TEST_F_TIMEOUT(culprit, cpu_wakeup, ISO_TIMEOUT)
-{
-	pid_t pid, reader;
-	int fd[2], go[2];
-
-	if (geteuid())
-		SKIP(return, "not root");
-	ASSERT_EQ(0, pipe(fd));
-	ASSERT_EQ(0, pipe(go));
-	reader = start_reader(fd[0]);
-	ASSERT_LT(0, reader);
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		char data;
-
-		prctl(PR_SET_NAME, "iso-waker");
-		if (iso_drop_uid() || read(go[0], &data, 1) != 1)
-			_exit(1);
-		_exit(write(fd[1], "x", 1) == 1 ? 0 : 1);
-	}
-	iso_start_quiet(_metadata, &spin_case);
-	ASSERT_EQ(1, write(go[1], "x", 1));
-	iso_expect_loss(_metadata, SIGUSR1, NULL);
-	iso_expect_recorded(_metadata, iso.sh->rec.cause);
-	expect_culprit(_metadata, pid, pid, "iso-waker", -1);
-	EXPECT_EQ(ISO_NOBODY, iso.sh->rec.culprit_uid);
-	EXPECT_EQ(pid, iso.sh->info.si_pid);
-	EXPECT_EQ(ISO_NOBODY, iso.sh->info.si_uid);
-	TH_LOG("cause %u %s", iso.sh->rec.cause, iso.sh->rec.what);
-	waitpid(pid, NULL, 0);
-	iso_end(reader);
-}
-
-#define STAT_REFRESH	"/proc/sys/vm/stat_refresh"
-
-/* Work is queued on each CPU, for who reads this file. */
-TEST_F_TIMEOUT(culprit, cpu_work, ISO_TIMEOUT)
-{
-	int fd = open(STAT_REFRESH, O_RDONLY | O_CLOEXEC);
-	char data[16];
-
-	if (fd < 0)
-		SKIP(return, "can't open " STAT_REFRESH ": %s", strerror(errno));
-	iso_start_quiet(_metadata, &spin_case);
-	EXPECT_LE(0, read(fd, data, sizeof(data)));
-	close(fd);
-	iso_expect_loss(_metadata, SIGUSR1, NULL);
-	iso_expect_recorded(_metadata, iso.sh->rec.cause);
 	expect_me(_metadata);
 }
 
@@ -832,25 +580,6 @@ TEST_F_TIMEOUT(culprit, irq_signal, ISO_TIMEOUT)
 	EXPECT_EQ(0, iso.sh->val[0]);
 	iso_expect_recorded(_metadata, TASK_ISOLATION_SIGNAL);
 	expect_interrupt(_metadata);
-}
-
-/* A timer wakes up somebody else on the CPU. */
-TEST_F_TIMEOUT(culprit, irq_wakeup, ISO_TIMEOUT)
-{
-	struct itimerspec it = { .it_value.tv_nsec = 1000000 };
-	int fd = timerfd_create(CLOCK_MONOTONIC, 0);
-	pid_t reader;
-
-	ASSERT_LE(0, fd);
-	reader = start_reader(fd);
-	ASSERT_LT(0, reader);
-	iso_start_quiet(_metadata, &spin_case);
-	ASSERT_EQ(0, timerfd_settime(fd, 0, &it, NULL));
-	iso_expect_loss(_metadata, SIGUSR1, NULL);
-	iso_expect_recorded(_metadata, iso.sh->rec.cause);
-	expect_interrupt(_metadata);
-	EXPECT_EQ(0, iso.sh->info.si_pid);
-	iso_end(reader);
 }
 
 /* Nobody. */

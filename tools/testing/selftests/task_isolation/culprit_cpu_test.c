@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Task isolation: who gave an isolated CPU something to do, or took it away.
+ *
+ * Test Summary
+ *
+ *  * culprit_cpu.affinity	Who changed the affinity of the thread
+ *  * culprit_cpu.cgroup_*	Who changed its control group
+ *  * culprit_cpu.call_*	Who had a function called there
+ *  * culprit_cpu.wakeup_*	Who woke up a task there
+ *  * culprit_cpu.irq_*		An interrupt on another CPU did
+ *  * culprit_cpu.hotplug_*	CPUs going down: of those who work at that, one
+ */
+#include <linux/perf_event.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+
+#include "culprit.h"
+
+FIXTURE(culprit_cpu) {};
+
+FIXTURE_SETUP(culprit_cpu)
+{
+	iso_setup_cpu(_metadata);
+}
+
+FIXTURE_TEARDOWN(culprit_cpu)
+{
+	iso_close(_metadata);
+}
+
+TEST_F_TIMEOUT(culprit_cpu, affinity, ISO_TIMEOUT)
+{
+	cpu_set_t set;
+
+	iso_start_quiet(_metadata, &spin_case);
+	iso_housekeeping(&set);
+	CPU_SET(iso.cpu, &set);
+	ASSERT_EQ(0, sched_setaffinity(iso.victim, sizeof(set), &set));
+	iso_expect_loss(_metadata, SIGUSR1, "affinity change");
+	iso_expect_recorded(_metadata, TASK_ISOLATION_AFFINITY);
+	expect_me(_metadata);
+}
+
+/* Control groups. */
+
+#define CGROUP_DIR	ISO_CGROUP "/task_isolation_culprit"
+
+static void prepare_cgroup(struct iso_shared *sh)
+{
+	sh->val[0] = iso_write_file(CGROUP_DIR "/cgroup.procs", "0");
+	/* Joining a cpuset widens the affinity to what it has. */
+	sh->val[1] = iso_pin(iso_cpu);
+}
+
+/* A victim in a control group of its own; false without one, or without @file. */
+static bool start_in_cgroup(struct __test_metadata *_metadata, const char *file)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_cgroup, .act = iso_act_spin,
+		.finish = iso_finish_record,
+	};
+
+	if (!iso_mount_cgroup())
+		SKIP(return false, "no cgroup v2 at " ISO_CGROUP);
+	iso_write_file(ISO_CGROUP "/cgroup.subtree_control", "+cpuset");
+	if (mkdir(CGROUP_DIR, 0755) && errno != EEXIST)
+		SKIP(return false, "cannot make " CGROUP_DIR ": %s", strerror(errno));
+	if (access(file, W_OK))
+		SKIP(return false, "no %s", file);
+	iso_start_quiet(_metadata, &c);
+	EXPECT_EQ(0, iso.sh->val[0]);
+	EXPECT_EQ(0, iso.sh->val[1]);
+	return true;
+}
+
+static bool wait_frozen(void)
+{
+	char text[128];
+	int ms;
+
+	for (ms = 0; ms < ISO_WAIT_MS; ms++) {
+		iso_read_file(CGROUP_DIR "/cgroup.events", text, sizeof(text));
+		if (strstr(text, "frozen 1"))
+			return true;
+		iso_sleep_ms(1);
+	}
+	return false;
+}
+
+TEST_F_TIMEOUT(culprit_cpu, cgroup_freezer, ISO_TIMEOUT)
+{
+	if (!start_in_cgroup(_metadata, CGROUP_DIR "/cgroup.freeze"))
+		return;
+	EXPECT_EQ(0, iso_write_file(CGROUP_DIR "/cgroup.freeze", "1"));
+	EXPECT_TRUE(wait_frozen());
+	EXPECT_EQ(0, iso_write_file(CGROUP_DIR "/cgroup.freeze", "0"));
+	iso_expect_loss(_metadata, SIGUSR1, "stop");
+	iso_expect_recorded(_metadata, TASK_ISOLATION_STOP);
+	expect_me(_metadata);
+}
+
+/* The cpuset of the thread loses the CPU. */
+TEST_F_TIMEOUT(culprit_cpu, cgroup_cpuset, ISO_TIMEOUT)
+{
+	char text[16];
+
+	if (!start_in_cgroup(_metadata, CGROUP_DIR "/cpuset.cpus"))
+		return;
+	snprintf(text, sizeof(text), "%d", iso_housekeeping_cpu(false));
+	EXPECT_EQ(0, iso_write_file(CGROUP_DIR "/cpuset.cpus", text));
+	iso_expect_loss(_metadata, SIGUSR1, "affinity change");
+	iso_expect_recorded(_metadata, TASK_ISOLATION_AFFINITY);
+	expect_me(_metadata);
+}
+
+/* Function calls. */
+
+/* An event that is counted there. -1 if that can't be. */
+static int open_event(int cpu)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE, .size = sizeof(attr),
+		.config = PERF_COUNT_SW_CONTEXT_SWITCHES,
+	};
+
+	return syscall(SYS_perf_event_open, &attr, -1, cpu, -1, 0);
+}
+
+TEST_F_TIMEOUT(culprit_cpu, call_perf, ISO_TIMEOUT)
+{
+	int fd = open_event(iso_housekeeping_cpu(false));
+
+	if (fd < 0)
+		SKIP(return, "no perf events of a CPU: %s", strerror(errno));
+	close(fd);
+	iso_start_quiet(_metadata, &spin_case);
+	fd = open_event(iso.cpu);
+	EXPECT_LE(0, fd);
+	iso_expect_loss(_metadata, SIGUSR1, "IPI function (");
+	iso_expect_recorded(_metadata, TASK_ISOLATION_IPI_FUNC);
+	expect_me(_metadata);
+	close(fd);
+}
+
+/* A register of that CPU is read, which only code on it can do. */
+TEST_F_TIMEOUT(culprit_cpu, call_msr, ISO_TIMEOUT)
+{
+	unsigned long long tsc;
+	char path[64];
+	int fd;
+
+#ifndef __x86_64__
+	SKIP(return, "only x86 has registers that are read like this");
+#endif
+	snprintf(path, sizeof(path), "/dev/cpu/%d/msr", iso.cpu);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		SKIP(return, "can't open %s: %s", path, strerror(errno));
+	iso_start_quiet(_metadata, &spin_case);
+	/* The time stamp counter */
+	EXPECT_EQ((int)sizeof(tsc), pread(fd, &tsc, sizeof(tsc), 0x10));
+	close(fd);
+	iso_expect_loss(_metadata, SIGUSR1, "IPI function (");
+	iso_expect_recorded(_metadata, TASK_ISOLATION_IPI_FUNC);
+	expect_me(_metadata);
+}
+
+#define TRIES	5
+
+/* Who did it is gone before the record is read. */
+TEST_F_TIMEOUT(culprit_cpu, call_exited, 2 * ISO_TIMEOUT)
+{
+	int i, named = 0, fd = open_event(iso_housekeeping_cpu(false));
+	pid_t pid;
+
+	if (fd < 0)
+		SKIP(return, "no perf events of a CPU: %s", strerror(errno));
+	close(fd);
+	for (i = 0; i < TRIES; i++) {
+		iso_start_quiet(_metadata, &spin_case);
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			prctl(PR_SET_NAME, "iso-gone");
+			_exit(open_event(iso.cpu) < 0);
+		}
+		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+		iso_expect_loss(_metadata, SIGUSR1, "IPI function (");
+		iso_expect_recorded(_metadata, TASK_ISOLATION_IPI_FUNC);
+		named += expect_culprit_or_none(_metadata, pid, "iso-gone");
+	}
+	TH_LOG("named %d times of %d", named, i);
+}
+
+/* Tasks that are woken up. */
+
+/*
+ * Starts a process that is bound to the isolation CPU and sleeps there until
+ * @fd can be read, which wakes it up for that CPU.
+ */
+static pid_t start_reader(int fd)
+{
+	struct iso_shared *other = iso_share(sizeof(*other));
+	char path[64], stat[512], *state;
+	char data[8];
+	pid_t pid = fork();
+	int ms;
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, "iso-reader");
+		if (iso_pin(iso.cpu))
+			_exit(1);
+		STORE(other->ready, 1);
+		_exit(read(fd, data, sizeof(data)) > 0 ? 0 : 1);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	for (ms = 0; ms < ISO_WAIT_MS; ms++) {
+		iso_read_file(path, stat, sizeof(stat));
+		state = strrchr(stat, ')');
+		if (LOAD(other->ready) && state && state[1] && state[2] == 'S')
+			break;
+		iso_sleep_ms(1);
+	}
+	munmap(other, sizeof(*other));
+	return pid;
+}
+
+/* A task is woken up on the CPU, by a process without any privilege. */
+TEST_F_TIMEOUT(culprit_cpu, wakeup_task, ISO_TIMEOUT)
+{
+	pid_t pid, reader;
+	int fd[2], go[2];
+
+	if (geteuid())
+		SKIP(return, "not root");
+	ASSERT_EQ(0, pipe(fd));
+	ASSERT_EQ(0, pipe(go));
+	reader = start_reader(fd[0]);
+	ASSERT_LT(0, reader);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		char data;
+
+		prctl(PR_SET_NAME, "iso-waker");
+		if (iso_drop_uid() || read(go[0], &data, 1) != 1)
+			_exit(1);
+		_exit(write(fd[1], "x", 1) == 1 ? 0 : 1);
+	}
+	iso_start_quiet(_metadata, &spin_case);
+	ASSERT_EQ(1, write(go[1], "x", 1));
+	iso_expect_loss(_metadata, SIGUSR1, NULL);
+	iso_expect_recorded(_metadata, iso.sh->rec.cause);
+	expect_culprit(_metadata, pid, pid, "iso-waker", -1);
+	EXPECT_EQ(ISO_NOBODY, iso.sh->rec.culprit_uid);
+	EXPECT_EQ(pid, iso.sh->info.si_pid);
+	EXPECT_EQ(ISO_NOBODY, iso.sh->info.si_uid);
+	TH_LOG("cause %u %s", iso.sh->rec.cause, iso.sh->rec.what);
+	waitpid(pid, NULL, 0);
+	iso_end(reader);
+}
+
+/* The same, by one who is gone before the record is read. */
+TEST_F_TIMEOUT(culprit_cpu, wakeup_exited, 2 * ISO_TIMEOUT)
+{
+	int fd[2], i, named = 0;
+	pid_t pid, reader;
+
+	for (i = 0; i < TRIES; i++) {
+		ASSERT_EQ(0, pipe(fd));
+		reader = start_reader(fd[0]);
+		ASSERT_LT(0, reader);
+		iso_start_quiet(_metadata, &spin_case);
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			prctl(PR_SET_NAME, "iso-gone");
+			_exit(write(fd[1], "x", 1) != 1);
+		}
+		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+		iso_expect_loss(_metadata, SIGUSR1, NULL);
+		iso_expect_recorded(_metadata, iso.sh->rec.cause);
+		named += expect_culprit_or_none(_metadata, pid, "iso-gone");
+		iso_end(reader);
+		close(fd[0]);
+		close(fd[1]);
+	}
+	TH_LOG("named %d times of %d", named, i);
+}
+
+#define STAT_REFRESH	"/proc/sys/vm/stat_refresh"
+
+/* Work is queued on each CPU, for who reads this file. */
+TEST_F_TIMEOUT(culprit_cpu, wakeup_work, ISO_TIMEOUT)
+{
+	int fd = open(STAT_REFRESH, O_RDONLY | O_CLOEXEC);
+	char data[16];
+
+	if (fd < 0)
+		SKIP(return, "can't open " STAT_REFRESH ": %s", strerror(errno));
+	iso_start_quiet(_metadata, &spin_case);
+	EXPECT_LE(0, read(fd, data, sizeof(data)));
+	close(fd);
+	iso_expect_loss(_metadata, SIGUSR1, NULL);
+	iso_expect_recorded(_metadata, iso.sh->rec.cause);
+	expect_me(_metadata);
+}
+
+/* A timer wakes up somebody else on the CPU. */
+TEST_F_TIMEOUT(culprit_cpu, irq_wakeup, ISO_TIMEOUT)
+{
+	struct itimerspec it = { .it_value.tv_nsec = 1000000 };
+	int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+	pid_t reader;
+
+	ASSERT_LE(0, fd);
+	reader = start_reader(fd);
+	ASSERT_LT(0, reader);
+	iso_start_quiet(_metadata, &spin_case);
+	ASSERT_EQ(0, timerfd_settime(fd, 0, &it, NULL));
+	iso_expect_loss(_metadata, SIGUSR1, NULL);
+	iso_expect_recorded(_metadata, iso.sh->rec.cause);
+	expect_interrupt(_metadata);
+	EXPECT_EQ(0, iso.sh->info.si_pid);
+	iso_end(reader);
+}
+
+/* CPUs going down. These come last: what they change may linger. */
+
+static int set_online(int cpu, int on)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	return iso_write_file(path, on ? "1" : "0");
+}
+
+/*
+ * Who asked for it has it done by threads of the kernel, and each of these may
+ * be what interrupts the CPU first. Never one who only ran there meanwhile.
+ */
+static void expect_who_works(struct __test_metadata *_metadata)
+{
+	static const char * const threads[] = { "kworker/", "cpuhp/", "migration/", "rcu" };
+	const struct task_isolation_record *rec = &iso.sh->rec;
+	unsigned int i;
+
+	TH_LOG("cause %u %s by %s/%d on CPU %d", rec->cause, rec->what, rec->culprit_comm,
+	       rec->culprit_tid, rec->culprit_cpu);
+	EXPECT_TRUE(rec->culprit_tid || !rec->culprit_comm[0]);
+	if (!rec->culprit_tid || rec->culprit_tid == getpid())
+		return;
+	for (i = 0; i < ARRAY_SIZE(threads); i++) {
+		if (!strncmp(rec->culprit_comm, threads[i], strlen(threads[i])))
+			return;
+	}
+	EXPECT_EQ(0, rec->culprit_tid);
+}
+
+/* One that has nothing to do with it, on the CPU where the test began. */
+static pid_t start_bystander(struct __test_metadata *_metadata, struct iso_shared *other)
+{
+	pid_t pid = iso_start_busy(other, iso_housekeeping_cpu(false), false);
+
+	EXPECT_TRUE(pid > 0 && iso_wait_for(pid, &other->count, 1));
+	return pid;
+}
+
+static void lose_to_hotplug(struct __test_metadata *_metadata, int cpu)
+{
+	struct iso_shared *other = iso_share(sizeof(*other));
+	pid_t bystander;
+
+	ASSERT_TRUE(other != MAP_FAILED);
+	iso_start_quiet(_metadata, &spin_case);
+	bystander = start_bystander(_metadata, other);
+	if (set_online(cpu, 0)) {
+		int err = errno;
+
+		iso_end(bystander);
+		iso_stop(_metadata);
+		SKIP(return, "CPU %d does not go down: %s", cpu, strerror(err));
+	}
+	iso_expect_one(_metadata, SIGUSR1);
+	EXPECT_EQ(0, set_online(cpu, 1));
+	iso_expect_recorded(_metadata, iso.sh->rec.cause);
+	expect_who_works(_metadata);
+	EXPECT_NE(bystander, iso.sh->rec.culprit_tid);
+	iso_end(bystander);
+}
+
+TEST_F_TIMEOUT(culprit_cpu, hotplug_other, 2 * ISO_TIMEOUT)
+{
+	int cpu = iso_housekeeping_cpu(true);
+
+	if (!cpu)
+		SKIP(return, "no other CPU to take down");
+	lose_to_hotplug(_metadata, cpu);
+}
+
+TEST_F_TIMEOUT(culprit_cpu, hotplug_own, 2 * ISO_TIMEOUT)
+{
+	lose_to_hotplug(_metadata, iso.cpu);
+	if (iso.sh->recorded)
+		EXPECT_EQ(TASK_ISOLATION_AFFINITY, iso.sh->rec.cause);
+}
+
+/* Once, not after each test: it has effects on all CPUs a while later. */
+static void remove_cgroup(void)
+{
+	if (rmdir(CGROUP_DIR))
+		return;
+	iso_write_file(ISO_CGROUP "/cgroup.subtree_control", "-cpuset");
+	iso_cgroup_settle();
+}
+
+int main(int argc, char **argv)
+{
+	atexit(remove_cgroup);
+	return test_harness_run(argc, argv);
+}
