@@ -53,7 +53,7 @@
 /* A user without any privilege */
 #define ISO_NOBODY	65534
 /* How often EAGAIN is tried again where the test is not about EAGAIN. */
-#define ISO_TRIES	50
+#define ISO_TRIES	120
 
 #define LOAD(x)		__atomic_load_n(&(x), __ATOMIC_SEQ_CST)
 #define STORE(x, v)	__atomic_store_n(&(x), (v), __ATOMIC_SEQ_CST)
@@ -412,7 +412,10 @@ static void __maybe_unused iso_prepare(struct iso_shared *sh, int cpu)
 	STORE(sh->stop, LOAD(sh->stop));
 }
 
-/* Enters, trying again while something passes by. Returns 0 or the errno. */
+/*
+ * Enters, trying again while something passes by. Returns 0 or the errno, with
+ * the record then.
+ */
 static int __maybe_unused iso_enter(struct iso_shared *sh, unsigned long flags)
 {
 	int tries;
@@ -427,10 +430,11 @@ static int __maybe_unused iso_enter(struct iso_shared *sh, unsigned long flags)
 			return 0;
 		sh->err = errno;
 		if (sh->err != EAGAIN)
-			return sh->err;
+			break;
 		sh->again++;
 		iso_sleep_ms(10);
 	}
+	iso_record(&sh->rec);
 	return sh->err;
 }
 

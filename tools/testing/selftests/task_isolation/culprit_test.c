@@ -543,7 +543,8 @@ TEST_F_TIMEOUT(culprit, two_processes, 2 * ISO_TIMEOUT)
 /* A timer is made for the thread by another one, and fires on another CPU. */
 static void *timer_thread(void *arg)
 {
-	struct itimerspec it = { .it_value.tv_nsec = 1000000 };
+	/* Not over before it has begun: who starts it would be the sender then. */
+	struct itimerspec it = { .it_value.tv_nsec = 50000000 };
 	struct iso_shared *sh = arg;
 	struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR2 };
 	int id;

@@ -284,6 +284,10 @@ static void iso_assert_isolated(struct __test_metadata *_metadata, int *flag)
 	ASSERT_TRUE(iso_wait_for(iso.victim, flag, 1)) {
 		TH_LOG("ready %d, prctl returned %d, errno %d, EAGAIN %d times", iso.sh->ready,
 		       iso.sh->ret, iso.sh->err, iso.sh->again);
+		TH_LOG("blockers 0x%llx, task %s/%d, tick %s, timer %s, work %s",
+		       (unsigned long long)iso.sh->rec.blockers, iso.sh->rec.blocker_comm,
+		       iso.sh->rec.blocker_tid, iso.sh->rec.tick, iso.sh->rec.timer,
+		       iso.sh->rec.work);
 	}
 }
 
