@@ -10,6 +10,7 @@
  *  * iso.siginfo_*	The signal of a loss says why
  *  * iso.record_*	The record says why, where and when
  *  * iso.blocker_*	Who stood in the way of a refused request
+ *  * iso.time_*	Times are those of the reader's namespace
  *  * secret.*		Names of kernel functions are for whom kptr_restrict lets
  *			see their addresses
  */
@@ -299,20 +300,32 @@ FIXTURE_TEARDOWN(iso)
 	iso_close(_metadata);
 }
 
-/* No word of it is an address of the kernel, which has the upper half. */
+/*
+ * Where addresses of the kernel begin: the upper half, or the last of four GiB,
+ * where the first half of one of 64 bits is found, too.
+ */
+#define KERNEL		((unsigned long)(sizeof(long) == 8 ? 1ULL << 63 : 0xc0000000))
+
+/* A 64-bit kernel lets a 32-bit program be there: its stack, at least. */
+static bool user_above(void)
+{
+	int here;
+
+	return (unsigned long)&here >= KERNEL;
+}
+
+/* No word of it is an address of the kernel. */
 static void expect_no_address(struct __test_metadata *_metadata, const void *data, size_t size)
 {
-#if __SIZEOF_LONG__ == 8
-	int64_t word;
+	unsigned long word;
 	size_t i;
 
 	for (i = 0; i + sizeof(word) <= size; i += sizeof(word)) {
 		memcpy(&word, (const char *)data + i, sizeof(word));
-		EXPECT_LE(0, word) {
-			TH_LOG("0x%llx at offset %zu", (long long)word, i);
+		EXPECT_GT(KERNEL, word) {
+			TH_LOG("0x%lx at offset %zu", word, i);
 		}
 	}
-#endif
 }
 
 static unsigned long told_value(void)
@@ -324,21 +337,34 @@ static unsigned long told_value(void)
 static void expect_told(struct __test_metadata *_metadata, int cause)
 {
 	struct task_isolation_record rec = iso.sh->rec;
-	siginfo_t *info = &iso.sh->info;
+	siginfo_t info = iso.sh->info;
 
 	iso_expect_recorded(_metadata, cause);
-	EXPECT_EQ(SIGUSR1, info->si_signo);
-	EXPECT_EQ(SI_TASK_ISOLATION, info->si_code);
-	EXPECT_EQ(cause, info->si_errno);
+	EXPECT_EQ(SIGUSR1, info.si_signo);
+	EXPECT_EQ(SI_TASK_ISOLATION, info.si_code);
+	EXPECT_EQ(cause, info.si_errno);
 	EXPECT_EQ((unsigned long)rec.number, told_value());
-	EXPECT_EQ(rec.culprit_pid, info->si_pid);
-	EXPECT_EQ(rec.culprit_uid, info->si_uid);
+	EXPECT_EQ(rec.culprit_pid, info.si_pid);
+	EXPECT_EQ(rec.culprit_uid, info.si_uid);
 
 	/* No address, but it would look like one. */
 	EXPECT_LE(-1, rec.culprit_cpu);
 	rec.culprit_cpu = 0;
+	if (sizeof(long) == 4) {
+		/* Half a time has any value. */
+		rec.entered_ns = 0;
+		rec.lost_ns = 0;
+		/* Addresses of the program have no other half. */
+		EXPECT_EQ(0, rec.ip >> 32);
+		EXPECT_EQ(0, rec.number >> 32);
+	}
+	if (user_above()) {
+		rec.ip = 0;
+		rec.number = 0;
+		info.si_value.sival_ptr = NULL;
+	}
 	expect_no_address(_metadata, &rec, sizeof(rec));
-	expect_no_address(_metadata, info, sizeof(*info));
+	expect_no_address(_metadata, &info, sizeof(info));
 }
 
 static void expect_nobody(struct __test_metadata *_metadata)
@@ -779,6 +805,104 @@ TEST_F_TIMEOUT(iso, blocker_tick, ISO_TIMEOUT)
 	TH_LOG("needed by %s", iso.sh->rec.tick);
 }
 
+/* Spins under SCHED_DEADLINE for half of the time. The errno is in @other. */
+static pid_t start_deadline(struct iso_shared *other, int cpu)
+{
+	struct deadline_attr attr = {
+		.size = sizeof(attr), .policy = 6, .runtime = 20000000,
+		.deadline = 40000000, .period = 40000000,
+	};
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "iso-deadline");
+	if (iso_pin(cpu) || syscall(SYS_sched_setattr, 0, &attr, 0)) {
+		STORE(other->err, errno);
+		_exit(1);
+	}
+	for (;;) {
+		iso_spin_rounds(1000);
+		INC(other->count);
+	}
+}
+
+/* Runs in a child: each time it is refused for a while, or isolated and then told. */
+static void ask_beside(struct iso_shared *sh, pid_t pid)
+{
+	struct task_isolation_record *rec = &sh->rec;
+	int i, told;
+
+	for (i = 0; i < TRIES; i++) {
+		told = LOAD(sh->sig_total);
+		sh->ret = iso_prctl(ISO_USR1);
+		sh->err = sh->ret ? errno : 0;
+		while (!sh->ret && LOAD(sh->sig_total) == told)
+			;
+		iso_finish_record(sh);
+		if (!sh->ret) {
+			INC(sh->val[0]);
+			sh->val[2] += rec->cause == TASK_ISOLATION_RESCHED ||
+				      rec->cause == TASK_ISOLATION_TIMER;
+			continue;
+		}
+		if (sh->err != EAGAIN || !rec->blockers ||
+		    (rec->blockers & TASK_ISOLATION_BLOCKER_EINVAL))
+			_exit(1);
+		if (!(rec->blockers & TASK_ISOLATION_BLOCKER_TASK))
+			continue;
+		INC(sh->val[1]);
+		if (rec->blocker_pid != pid || rec->blocker_tid != pid ||
+		    strcmp(rec->blocker_comm, "iso-deadline"))
+			_exit(2);
+	}
+	_exit(0);
+}
+
+/*
+ * A task with a deadline comes before any that can be isolated: while it may
+ * run nobody asks. Once its time is used up it is not there, and its next
+ * period ends what began in between. Only if that begins during the last check
+ * it is found in the way.
+ */
+TEST_F_TIMEOUT(iso, blocker_deadline, ISO_TIMEOUT)
+{
+	struct iso_shared *other = iso_share(sizeof(*other));
+	int status;
+	pid_t pid;
+
+	ASSERT_TRUE(other != MAP_FAILED);
+	pid = start_deadline(other, iso.cpu);
+	ASSERT_LT(0, pid);
+	if (!iso_wait_for(pid, &other->count, 1)) {
+		iso_end(pid);
+		SKIP(return, "no SCHED_DEADLINE on CPU %d: %s", iso.cpu, strerror(other->err));
+	}
+	iso.victim = fork();
+	ASSERT_LE(0, iso.victim);
+	if (!iso.victim) {
+		iso_catch(SIGUSR1);
+		iso_prepare(iso.sh, iso.cpu);
+		ask_beside(iso.sh, pid);
+	}
+	status = iso_wait_exit();
+	EXPECT_EQ(0, status) {
+		TH_LOG("status 0x%x, errno %d, cause %d, blockers 0x%llx, task %s/%d", status,
+		       iso.sh->err, iso.sh->rec.cause,
+		       (unsigned long long)iso.sh->rec.blockers, iso.sh->rec.blocker_comm,
+		       iso.sh->rec.blocker_tid);
+	}
+	iso_end(pid);
+	EXPECT_EQ(TRIES, iso.sh->recorded);
+	EXPECT_EQ(iso.sh->val[0], iso.sh->rec.losses);
+	EXPECT_EQ(iso.sh->val[0], iso.sh->sig_total);
+	/* Something else may have come first, but not each time. */
+	EXPECT_EQ(!!iso.sh->val[0], !!iso.sh->val[2]);
+	TH_LOG("isolated %ld times of %d, refused for that task %ld times", iso.sh->val[0],
+	       TRIES, iso.sh->val[1]);
+}
+
 /* A timer that stays on the CPU: that of an event of perf. -1 without it. */
 static int pending_timer(int cpu)
 {
@@ -855,6 +979,56 @@ TEST_F_TIMEOUT(iso, blocker_gone, ISO_TIMEOUT)
 	EXPECT_EQ(0, iso.sh->rec.blockers);
 	EXPECT_EQ(0, iso.sh->rec.obstacles);
 	EXPECT_EQ(0, iso.sh->rec.losses);
+}
+
+/* Time namespaces. The victim is in one, the test is outside. */
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME	0x00000080
+#endif
+
+#define OFFSET_S	1000000
+
+static uint64_t prepared;
+
+/* In a new namespace nothing has happened yet, and that is at no time. */
+static void prepare_time(struct iso_shared *sh)
+{
+	prepared = iso_now_ns();
+	iso_finish_record(sh);
+	sh->val[0] = sh->rec.entered_ns || sh->rec.lost_ns;
+}
+
+static void finish_time(struct iso_shared *sh)
+{
+	iso_finish_record(sh);
+	sh->val[1] = prepared <= sh->rec.entered_ns && sh->rec.lost_ns <= iso_now_ns();
+}
+
+TEST_F_TIMEOUT(iso, time_namespace, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_time, .act = iso_act_spin,
+		.finish = finish_time,
+	};
+	const uint64_t offset = OFFSET_S * 1000000000ULL;
+	char text[40];
+
+	if (unshare(CLONE_NEWTIME))
+		SKIP(return, "can't make a time namespace: %s", strerror(errno));
+	/* For the children: the clocks of this process stay as they are. */
+	snprintf(text, sizeof(text), "monotonic %d 0", OFFSET_S);
+	ASSERT_EQ(0, iso_write_file("/proc/self/timens_offsets", text));
+	iso_start_quiet(_metadata, &c);
+	ASSERT_EQ(0, kill(iso.victim, SIGUSR2));
+	iso_expect_one(_metadata, SIGUSR2);
+	EXPECT_EQ(2, iso.sh->recorded);
+	EXPECT_LE(self->begin + offset, iso.sh->rec.entered_ns);
+	EXPECT_LT(iso.sh->rec.entered_ns, iso.sh->rec.lost_ns);
+	EXPECT_LE(iso.sh->rec.lost_ns, iso_now_ns() + offset);
+	/* Its own clock says so, too. */
+	EXPECT_EQ(0, iso.sh->val[0]);
+	EXPECT_EQ(1, iso.sh->val[1]);
 }
 
 /* Names of functions. */

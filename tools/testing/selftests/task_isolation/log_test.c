@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Task isolation: how many lines the kernel's log gets.
+ *
+ * Test Summary
+ *
+ *  * log.all		With task_isolation_debug on the boot line: one for each
+ *			loss
+ *  * log.limited	Without: a thread that loses all the time, because it wants
+ *			to, does not fill the log. What is left out is counted.
+ *
+ * Whether there is a line or not, the thread is told each time, and each line
+ * names the thread, the CPU and the cause.
+ */
+#include "fixture.h"
+
+#define LOSSES		50
+/* Of the kernel: DEFAULT_RATELIMIT_BURST lines in DEFAULT_RATELIMIT_INTERVAL */
+#define LINES		10
+#define INTERVAL_MS	5000
+
+FIXTURE(log) {};
+
+FIXTURE_SETUP(log)
+{
+	iso_setup_cpu(_metadata);
+	if (_metadata->exit_code == KSFT_SKIP)
+		return;
+	if (iso.log.fd < 0)
+		SKIP(return, "no /dev/kmsg: %s", strerror(errno));
+}
+
+FIXTURE_TEARDOWN(log)
+{
+	iso_close(_metadata);
+}
+
+/*
+ * Loses as often as the test lets it: that one has to read the stack dumps in
+ * between, or they overwrite lines in the log.
+ */
+static void act_lose(struct iso_shared *sh)
+{
+	int i;
+
+	for (i = 1; i <= sh->val[0]; i++) {
+		/* The first time the thread is isolated already. */
+		if (i > 1 && iso_enter(sh, ISO_USR1))
+			break;
+		syscall(SYS_getppid);
+		INC(sh->count);
+		while (LOAD(sh->val[1]) < i)
+			iso_sleep_ms(1);
+	}
+}
+
+static void prepare_lose(struct iso_shared *sh)
+{
+	sh->val[0] = LOSSES;
+}
+
+static void prepare_lose_once(struct iso_shared *sh)
+{
+	sh->val[0] = 1;
+}
+
+/* Runs a victim that loses so often. Returns how many lines that gave. */
+static int lose(struct __test_metadata *_metadata, int losses)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = losses > 1 ? prepare_lose : prepare_lose_once,
+		.act = act_lose, .finish = iso_finish_record,
+	};
+	char want[ISO_LOG_LEN], who[32];
+	int i, lines = 0, first;
+
+	iso_log_read(&iso.log);
+	first = iso.log.count;
+	iso_start(_metadata, &c);
+	for (i = 1; i <= losses; i++) {
+		ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->count, i)) {
+			TH_LOG("loss %d did not come, prctl returned %d, errno %d", i,
+			       iso.sh->ret, iso.sh->err);
+		}
+		iso_log_read(&iso.log);
+		STORE(iso.sh->val[1], i);
+	}
+	iso_stop(_metadata);
+	EXPECT_EQ(losses, iso.sh->sig[SIGUSR1]);
+	EXPECT_EQ(losses, iso.sh->sig_total);
+	EXPECT_EQ(losses, iso.sh->rec.losses);
+
+	iso_log_read(&iso.log);
+	ASSERT_GT(ISO_LOG_LINES, iso.log.count);
+	snprintf(who, sizeof(who), "/%d (cpu ", iso.sh->tid);
+	snprintf(want, sizeof(want), "iso-victim/%d (cpu %d): " ISO_LOST "syscall %d",
+		 iso.sh->tid, iso.cpu, SYS_getppid);
+	for (i = first; i < iso.log.count; i++) {
+		if (!strstr(iso.log.line[i], ISO_LOST) || !strstr(iso.log.line[i], who))
+			continue;
+		EXPECT_STREQ(want, iso.log.line[i]);
+		lines++;
+	}
+	return lines;
+}
+
+TEST_F_TIMEOUT(log, all, ISO_TIMEOUT)
+{
+	if (iso.log.limited)
+		SKIP(return, "the kernel was booted without task_isolation_debug");
+	EXPECT_EQ(LOSSES, lose(_metadata, LOSSES));
+}
+
+/* How many losses the log has said that it has no line for. */
+static int count_suppressed(void)
+{
+	int i, n = 0;
+
+	for (i = 0; i < iso.log.count; i++) {
+		const char *p = strstr(iso.log.line[i], "task_isolation_log: ");
+
+		if (p && strstr(p, " callbacks suppressed"))
+			n += atoi(p + strlen("task_isolation_log: "));
+	}
+	return n;
+}
+
+TEST_F_TIMEOUT(log, limited, ISO_TIMEOUT)
+{
+	uint64_t begin, ms;
+	int lines, before;
+
+	if (!iso.log.limited)
+		SKIP(return, "the kernel was booted with task_isolation_debug");
+	/* Other tests may have used up what there is for a while. */
+	iso_sleep_ms(INTERVAL_MS + 100);
+	begin = iso_now_ns();
+	lines = lose(_metadata, LOSSES);
+	ms = (iso_now_ns() - begin) / 1000000;
+	TH_LOG("%d lines in %llu ms", lines, (unsigned long long)ms);
+	EXPECT_LE(1, lines);
+	/* Each interval that begins gives as many, and there was time for so many. */
+	EXPECT_GE((int)(1 + ms / INTERVAL_MS) * LINES, lines);
+
+	/* The next one has a line again, and before it the number of the others. */
+	before = count_suppressed();
+	iso_sleep_ms(INTERVAL_MS + 100);
+	EXPECT_EQ(1, lose(_metadata, 1));
+	EXPECT_LE(LOSSES - lines, count_suppressed() - before);
+}
+
+TEST_HARNESS_MAIN
