@@ -3,17 +3,18 @@
  * The disturber bench: disturbs an isolated thread in known ways, and sees what
  * it is told.
  *
- * usage: disturb REPEAT CPU
+ * usage: disturb REPEAT CPU [KIND]
  *
  * A victim thread is isolated on CPU. Its handler copies the record of each loss
  * into shared memory, and it isolates itself again. A disturber, a process of
  * its own for each kind, waits until the victim is isolated, disturbs it once,
  * and waits for the loss. The truth is what it did and its own number.
  *
- * A loss has to be of one of the causes that this kind has, and name one of its
- * culprits. Where a kind may cause nothing, the count of interrupts that the
- * kernel keeps of that CPU says whether it did. Between kinds the victim is
- * watched for a while: a loss then is a false alarm.
+ * A loss has to be what this kind of disturbance causes: the cause, the function
+ * that the CPU was made to run, and the culprit that belongs to the two. Where a
+ * kind may cause nothing, the count of interrupts that the kernel keeps of that
+ * CPU says whether it did. Between kinds the victim is watched for a while: a loss
+ * then is a false alarm.
  *
  * Speaks lines of NAME=VALUE for harness/disturb.
  */
@@ -26,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -52,8 +54,18 @@ int iso_cpu;
 
 /* What came of a kind. Of those tried, some may fail, and some cause nothing. */
 struct tally {
-	int tried, failed, error, injected, missed, losses, cause_bad, culprit_known, culprit_bad, unknown, stray;
+	int tried, failed, error, injected, missed, losses, cause_bad;
+	int culprit_known, culprit_bad, unknown, stray;
 };
+
+#define SEEN			16
+
+static struct {
+	unsigned int	cause;
+	char		what[64], comm[16];
+	int		cpu, times;
+} seen[SEEN];
+static int nr_seen;
 
 void pin(int cpu)
 {
@@ -110,6 +122,7 @@ static void handler(int sig, siginfo_t *info, void *context)
 	memset(&e->rec, 0, sizeof(e->rec));
 	if (prctl(PR_RECORD, &e->rec, sizeof(e->rec), 0, 0))
 		_exit(3);
+	victim_woken(sig, info, context);
 	e->code = info->si_code;
 	e->error = info->si_errno;
 	STORE(sh->isolated, 0);
@@ -132,13 +145,18 @@ static void catch_signals(void)
  */
 static void *victim(void *arg)
 {
+	sigset_t blocked;
 	int hits, order;
 
 	prctl(PR_SET_NAME, "victim");
 	pin(iso_cpu);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGNAL_BLOCKED);
+	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
 	STORE(sh->victim_tid, (int)syscall(SYS_gettid));
 
 	while (!LOAD(sh->quit)) {
+		victim_ready();
 		hits = LOAD(sh->hits);
 		/* A page that is not dirty would be a fault later, on some CPUs. */
 		STORE(sh->isolated, 0);
@@ -153,7 +171,7 @@ static void *victim(void *arg)
 			STORE(sh->isolated, 0);
 		while (LOAD(sh->hits) == hits && !LOAD(sh->quit)) {
 			order = LOAD(sh->order);
-			if (order >= VICTIM_SYSCALL && order <= VICTIM_SIGTRAP) {
+			if (order >= VICTIM_SYSCALL && order < SIBLING_MEMBARRIER) {
 				STORE(sh->order, ORDER_NONE);
 				victim_serve(order);
 			}
@@ -169,7 +187,7 @@ static void sibling(void)
 	int order;
 
 	prctl(PR_SET_NAME, "sibling");
-	pin(1);
+	pin(SIBLING_CPU);
 	STORE(sh->sibling_tid, (int)syscall(SYS_gettid));
 	while (!LOAD(sh->quit)) {
 		order = LOAD(sh->order);
@@ -217,7 +235,7 @@ static bool wait_isolated(void)
 }
 
 /* Isolated, and no loss on its way */
-static bool settle(void)
+bool settle(void)
 {
 	int hits;
 
@@ -261,28 +279,55 @@ static long interrupts(void)
 	return sum;
 }
 
-static bool is_other(const struct kind *k, const char *comm)
+/* Does the text begin with one of these words? */
+static bool begins(const char *text, const char *words)
 {
 	char names[256], *name, *save = NULL;
 
-	if (!k->others)
+	if (!words)
 		return false;
-	snprintf(names, sizeof(names), "%s", k->others);
+	snprintf(names, sizeof(names), "%s", words);
 	for (name = strtok_r(names, " ", &save); name; name = strtok_r(NULL, " ", &save)) {
-		if (!strncmp(comm, name, strlen(name)))
+		if (!strncmp(text, name, strlen(name)))
 			return true;
 	}
 	return false;
 }
 
-static bool right_culprit(const struct kind *k, const struct task_isolation_record *r, int truth)
+static bool fits(const struct verdict *v, const struct task_isolation_record *r)
+{
+	unsigned int cause = 1U << r->cause;
+
+	if (!(v->causes & cause))
+		return false;
+	return !v->says || !(cause & (CAUSE(IPI_FUNC) | CAUSE(IRQ_WORK))) ||
+	       begins(r->what, v->says);
+}
+
+/* Who injects stays on its CPU, and so do the timers that it starts. */
+static int sender_cpu(const struct kind *k)
+{
+	return k->order >= SIBLING_MEMBARRIER ? SIBLING_CPU : DISTURBER_CPU;
+}
+
+static bool is_sender(const struct kind *k, const struct task_isolation_record *r, int truth)
+{
+	int pid = k->order >= SIBLING_MEMBARRIER ? sh->victim_pid : truth;
+
+	return r->culprit_tid == truth && r->culprit_pid == pid &&
+	       r->culprit_cpu == sender_cpu(k);
+}
+
+static bool right_culprit(const struct kind *k, const struct verdict *v,
+			  const struct task_isolation_record *r, int truth)
 {
 	if (r->culprit_tid)
-		return (k->who & WHO_SENDER && r->culprit_tid == truth) ||
-		       (k->who & WHO_OTHER && is_other(k, r->culprit_comm));
+		return (v->who & WHO_SENDER && is_sender(k, r, truth)) ||
+		       (v->who & WHO_CHILD && r->culprit_tid == LOAD(sh->child_tid)) ||
+		       (v->who & WHO_OTHER && begins(r->culprit_comm, v->others));
 	if (r->culprit_cpu >= 0)
-		return k->who & WHO_INTERRUPT;
-	return k->who & WHO_NOBODY;
+		return v->who & WHO_INTERRUPT && r->culprit_cpu == sender_cpu(k);
+	return v->who & WHO_NOBODY;
 }
 
 /* A few, for who wants to know what is wrong. */
@@ -291,10 +336,45 @@ static void show(const char *how, const struct kind *k, const struct task_isolat
 {
 	static int shown;
 
-	if (shown++ < 8)
-		printf("%s kind=%s cause=%u number=%llu what=%s culprit=%s/%d culprit_cpu=%d truth=%d\n",
-		       how, k->name, r->cause, (unsigned long long)r->number, r->what,
-		       r->culprit_comm, r->culprit_tid, r->culprit_cpu, truth);
+	if (shown++ >= 8)
+		return;
+	printf("%s kind=%s cause=%u number=%llu what=%s ", how, k->name, r->cause,
+	       (unsigned long long)r->number, r->what);
+	printf("culprit=%s/%d culprit_cpu=%d truth=%d\n", r->culprit_comm, r->culprit_tid,
+	       r->culprit_cpu, truth);
+}
+
+/* What this kind has caused so far, for who wants to know what its verdict lets pass. */
+static void note_seen(const struct task_isolation_record *r)
+{
+	char comm[16];
+	int i;
+
+	/* Not which one of the kernel's threads */
+	snprintf(comm, sizeof(comm), "%.*s", (int)strcspn(r->culprit_comm, "/"), r->culprit_comm);
+	for (i = 0; i < nr_seen; i++) {
+		if (seen[i].cause == r->cause && !strcmp(seen[i].what, r->what) &&
+		    !strcmp(seen[i].comm, comm))
+			break;
+	}
+	if (i == SEEN)
+		return;
+	if (i == nr_seen) {
+		nr_seen++;
+		seen[i].cause = r->cause;
+		snprintf(seen[i].what, sizeof(seen[i].what), "%s", r->what);
+		snprintf(seen[i].comm, sizeof(seen[i].comm), "%s", comm);
+		seen[i].cpu = r->culprit_cpu;
+	}
+	seen[i].times++;
+}
+
+static void say_seen(const struct kind *k)
+{
+	for (int i = 0; i < nr_seen; i++)
+		printf("seen kind=%s cause=%u what=%s culprit=%s culprit_cpu=%d times=%d\n",
+		       k->name, seen[i].cause, seen[i].what, seen[i].comm, seen[i].cpu,
+		       seen[i].times);
 }
 
 static void judge(const struct kind *k, struct tally *t, int from, int to, int truth)
@@ -302,16 +382,28 @@ static void judge(const struct kind *k, struct tally *t, int from, int to, int t
 	for (int i = from; i < to; i++) {
 		const struct entry *e = &sh->log[i % LOG_SIZE];
 		const struct task_isolation_record *r = &e->rec;
-		bool cause = k->causes & (1U << r->cause);
-		bool culprit = right_culprit(k, r, truth);
+		/* A loss with a wrong cause should have had this culprit: */
+		unsigned int who = k->right[0].who;
+		bool cause = false, culprit = false;
+
+		for (int j = 0; j < VERDICTS && k->right[j].causes; j++) {
+			if (!fits(&k->right[j], r))
+				continue;
+			who = cause ? who | k->right[j].who : k->right[j].who;
+			cause = true;
+			culprit |= right_culprit(k, &k->right[j], r, truth);
+		}
+		if (cause && k->check)
+			cause = k->check(r);
+		if (e->code == SI_TASK_ISOLATION && e->error != (int)r->cause)
+			cause = false;
 
 		t->losses++;
 		t->unknown += r->cause == TASK_ISOLATION_UNKNOWN;
 		t->cause_bad += !cause;
-		t->culprit_known += !(k->who & WHO_NOBODY);
+		t->culprit_known += !(who & WHO_NOBODY);
 		t->culprit_bad += !culprit;
-		if (e->code == SI_TASK_ISOLATION && e->error != (int)r->cause)
-			t->cause_bad++;
+		note_seen(r);
 		if (!cause || !culprit)
 			show("wrong", k, r, truth);
 	}
@@ -371,9 +463,12 @@ static bool disturb(const struct kind *k, struct tally *t, int round, int truth)
 
 static void say(const struct kind *k, const struct tally *t, const char *note)
 {
-	printf("kind=%s tried=%d failed=%d injected=%d missed=%d losses=%d cause_bad=%d culprit_known=%d culprit_bad=%d unknown=%d stray=%d what=\"%s\" note=\"%s\"\n",
-	       k->name, t->tried, t->failed, t->injected, t->missed, t->losses, t->cause_bad, t->culprit_known,
-	       t->culprit_bad, t->unknown, t->stray, k->what, note);
+	printf("kind=%s tried=%d failed=%d injected=%d missed=%d losses=%d ", k->name, t->tried,
+	       t->failed, t->injected, t->missed, t->losses);
+	printf("cause_bad=%d culprit_known=%d culprit_bad=%d ", t->cause_bad, t->culprit_known,
+	       t->culprit_bad);
+	printf("unknown=%d stray=%d what=\"%s\" note=\"%s\"\n", t->unknown, t->stray, k->what,
+	       note);
 	fflush(stdout);
 }
 
@@ -385,7 +480,7 @@ static void run_kind(const struct kind *k, int repeat)
 	int truth, hits;
 
 	prctl(PR_SET_NAME, "disturber");
-	pin(2);
+	pin(DISTURBER_CPU);
 	truth = k->order >= SIBLING_MEMBARRIER ? LOAD(sh->sibling_tid) : (int)syscall(SYS_gettid);
 	if (k->often && repeat > 5)
 		repeat = 5;
@@ -420,6 +515,7 @@ static void run_kind(const struct kind *k, int repeat)
 	}
 	if (!t.injected && !note)
 		note = k->quiet ?: "nothing could be injected";
+	say_seen(k);
 	say(k, &t, note ?: "");
 }
 
@@ -456,6 +552,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	memset(sh, 0, sizeof(*sh));
+	sh->event_fd = eventfd(0, EFD_NONBLOCK);
 	process = fork();
 	if (!process)
 		victim_process();

@@ -19,22 +19,31 @@
 #define SI_TASK_ISOLATION	0x40
 #endif
 
+/* The victim blocks it */
+#define SIGNAL_BLOCKED	(SIGRTMIN + 2)
+
 #define LOG_SIZE	4096
 #define PAGE		4096
 
 /* What the victim does by itself, and its sibling for it, in VICTIM_ and SIBLING_ */
 enum order {
 	ORDER_NONE,
-	VICTIM_SYSCALL, VICTIM_FAULT, VICTIM_TRAP, VICTIM_SIGTRAP,
+	VICTIM_SYSCALL, VICTIM_FAULT, VICTIM_TRAP, VICTIM_SIGTRAP, VICTIM_PROBED,
 	SIBLING_MEMBARRIER, SIBLING_SYNC_CORE, SIBLING_RSEQ, SIBLING_MUNMAP, SIBLING_MPROTECT,
-	SIBLING_DONTNEED, SIBLING_FORK, SIBLING_CPU_TIMER, SIBLING_TIMER_SIGNAL, SIBLING_MLOCK,
+	SIBLING_DONTNEED, SIBLING_FORK, SIBLING_CPU_TIMER, SIBLING_TIMER_SIGNAL,
+	SIBLING_COLLAPSE, SIBLING_MERGE,
 };
 
 /* Who may have caused a loss */
 #define WHO_SENDER	1	/* the thread that injects, by its number */
 #define WHO_NOBODY	2	/* there is none: the victim itself, a device, an NMI */
-#define WHO_INTERRUPT	4	/* an interrupt on another CPU */
+#define WHO_INTERRUPT	4	/* an interrupt on the CPU of that thread */
 #define WHO_OTHER	8	/* a thread that works for the one who injects */
+#define WHO_CHILD	16	/* the sibling's child */
+
+/* Where they run. The victim's CPU is the last one. */
+#define SIBLING_CPU	1
+#define DISTURBER_CPU	2
 
 /* One loss, as the victim learned of it */
 struct entry {
@@ -52,35 +61,53 @@ struct shared {
 	int		order;		/* for the victim or its sibling */
 	int		served;		/* orders that the sibling has carried out */
 	int		refused;	/* entering calls that failed */
-	int		victim_pid, victim_tid, sibling_tid;
+	int		victim_pid, victim_tid, sibling_tid, child_tid;
 	char		*page;		/* private to the victim */
+	int		event_fd;	/* everybody has it */
+	int		ring;		/* the victim is to wait for it by io_uring */
+	int		ring_armed;	/* how often it has begun to */
 	struct entry	log[LOG_SIZE];
 };
+
+/**
+ * struct verdict - What a loss may be
+ * @causes:	Mask of causes which are right
+ * @who:	WHO_ bits: who may be the culprit then
+ * @says:	Beginnings of the names of the functions that the CPU was made to
+ *		run, NULL for any. Only for causes that have one.
+ * @others:	Beginnings of the names of threads, for WHO_OTHER
+ */
+struct verdict {
+	unsigned int	causes;
+	unsigned int	who;
+	const char	*says;
+	const char	*others;
+};
+
+#define VERDICTS	4
 
 /**
  * struct kind - A way to disturb
  * @name:	One word
  * @what:	What it does, for the table
- * @causes:	Mask of causes which are right
- * @who:	WHO_ bits: who may be the culprit
- * @others:	Beginnings of the names of these threads, for WHO_OTHER
+ * @right:	All that may come of it, the first ones that have causes
  * @quiet:	Why it may cause nothing on this kernel, NULL if it always has to
  * @prepare:	Done once by the disturber: NULL, or why it can't be provoked here
  * @inject:	Disturbs once. Negative if that failed.
+ * @check:	What else has to be true of the cause
  * @undo:	After each injection, once the loss is noted
  * @finish:	Once, after all
  * @order:	Instead of inject: for the victim or its sibling
- * @often:	Causes so many losses that a few injections do
+ * @often:	Causes so many losses, or takes so long, that a few injections do
  */
 struct kind {
 	const char	*name;
 	const char	*what;
-	unsigned int	causes;
-	unsigned int	who;
-	const char	*others;
+	struct verdict	right[VERDICTS];
 	const char	*quiet;
 	const char	*(*prepare)(void);
 	int		(*inject)(int round);
+	bool		(*check)(const struct task_isolation_record *rec);
 	void		(*undo)(void);
 	void		(*finish)(void);
 	enum order	order;
@@ -98,9 +125,12 @@ extern const int nr_kinds;
 
 void pin(int cpu);
 void sleep_ms(int ms);
+bool settle(void);
 int write_file(const char *path, const char *text);
 int read_file(const char *path, char *buf, int size);
-const char *victim_serve(int order);
+void victim_serve(int order);
+void victim_ready(void);
+void victim_woken(int sig, siginfo_t *info, void *context);
 void sibling_serve(int order);
 
 #endif /* DISTURB_H */

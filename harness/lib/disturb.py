@@ -7,6 +7,8 @@ import re
 GOALS = {"recall": 100.0, "cause": 99.0, "culprit": 99.0}
 KINDS = 25              # at least so many
 LOSSES = 1000           # of a whole run
+# In so few losses as a short run may have, one is more than 1 %: so many wrong ones are let pass there.
+SHORT_WRONG = 2
 NUMBERS = ("tried", "failed", "injected", "missed", "losses", "cause_bad", "culprit_known", "culprit_bad", "unknown",
            "stray")
 
@@ -28,8 +30,8 @@ def parse(text):
     for line in text.splitlines():
         fields = {k: v.strip('"') for k, v in re.findall(r'(\w+)=("[^"]*"|\S+)', line)}
         if line.startswith("kind="):
-            kinds.append({"kind": fields["kind"], "state": state(fields), "what": fields["what"], "note": fields["note"],
-                          **{n: int(fields[n]) for n in NUMBERS}})
+            kinds.append({"kind": fields["kind"], "state": state(fields), "what": fields["what"],
+                          "note": fields["note"], **{n: int(fields[n]) for n in NUMBERS}})
         elif line.startswith("idle="):
             idle += int(fields["idle"])
         elif line.startswith("fatal="):
@@ -58,13 +60,21 @@ def total(kinds, idle):
         "culprit": percent(add["culprit_known"] - min(add["culprit_bad"], add["culprit_known"]),
                            add["culprit_known"]),
         "unknown": add["unknown"],
+        "cause_bad": add["cause_bad"],
+        "culprit_bad": add["culprit_bad"],
     }
 
 
 def missed(figures, short):
-    """The goals that were missed, in words."""
+    """The goals that were missed, in words.
+
+    A short run may have SHORT_WRONG wrong causes and as many wrong culprits, whatever share
+    of its losses that is. Nothing else is let pass: not what was not noticed, no false alarm,
+    no unknown cause. A full run has to reach each goal.
+    """
+    passed = [name for name in ("cause", "culprit") if short and figures[name + "_bad"] <= SHORT_WRONG]
     wrong = [f"{name} {figures[name]:.2f} %, the goal is {goal:.0f} %"
-             for name, goal in GOALS.items() if figures[name] < goal]
+             for name, goal in GOALS.items() if figures[name] < goal and name not in passed]
     wrong += [f"{figures[name]} {what}, the goal is none"
               for name, what in (("false", "false alarms"), ("unknown", "unknown causes"))
               if figures[name]]
