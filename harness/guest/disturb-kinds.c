@@ -593,14 +593,24 @@ static int inject_timerfd(int round)
 	return timerfd_settime(timer_fd, 0, &its, NULL);
 }
 
+static void undo_move(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	sched_setaffinity(helper, sizeof(set), &set);
+}
+
 static const char *prepare_move(void)
 {
 	helper = fork();
 	if (!helper) {
-		pin(0);
 		for (;;)
 			sched_yield();
 	}
+	/* Not by itself: it could do so after it has been moved. */
+	undo_move();
 	return NULL;
 }
 
@@ -611,15 +621,6 @@ static int inject_move(int round)
 	CPU_ZERO(&set);
 	CPU_SET(iso_cpu, &set);
 	return sched_setaffinity(helper, sizeof(set), &set);
-}
-
-static void undo_move(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	sched_setaffinity(helper, sizeof(set), &set);
 }
 
 static int inject_barrier_global(int round)
@@ -1224,7 +1225,8 @@ static int inject_clock(int round)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	ts.tv_sec += round & 1 ? -1 : 1;
+	/* Never back to where it began: it can't be set to before the guest was booted. */
+	ts.tv_sec += round & 1 ? -1 : 2;
 	return clock_settime(CLOCK_REALTIME, &ts);
 }
 

@@ -170,6 +170,7 @@ static void *victim(void *arg)
 		if (LOAD(sh->hits) != hits)
 			STORE(sh->isolated, 0);
 		while (LOAD(sh->hits) == hits && !LOAD(sh->quit)) {
+			STORE(sh->turns, sh->turns + 1);
 			order = LOAD(sh->order);
 			if (order >= VICTIM_SYSCALL && order < SIBLING_MEMBARRIER) {
 				STORE(sh->order, ORDER_NONE);
@@ -234,16 +235,27 @@ static bool wait_isolated(void)
 	return false;
 }
 
-/* Isolated, and no loss on its way */
+/*
+ * Isolated, and no loss on its way. Time alone does not tell: the victim's CPU may
+ * not get to run in it, on a host that has others. Once it has gone on in user mode,
+ * it has been told of all that it has handled by then.
+ */
 bool settle(void)
 {
-	int hits;
+	unsigned int turns;
+	int hits, ms;
 
 	do {
 		hits = LOAD(sh->hits);
 		if (!wait_isolated())
 			return false;
 		sleep_ms(5);
+		turns = LOAD(sh->turns);
+		for (ms = 0; LOAD(sh->turns) - turns < 2 && LOAD(sh->hits) == hits; ms++) {
+			if (ms == READY_MS)
+				return false;
+			sleep_ms(1);
+		}
 	} while (LOAD(sh->hits) != hits || !LOAD(sh->isolated));
 	return true;
 }

@@ -55,6 +55,7 @@ struct entry {
 /* Shared by all processes, allocated and touched before anything starts */
 struct shared {
 	int		isolated;	/* the victim is */
+	unsigned int	turns;		/* of its loop, while it is */
 	int		hits;		/* entries of log that are filled */
 	int		from;		/* the first that is due to the injection */
 	int		quit;

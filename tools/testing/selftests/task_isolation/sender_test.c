@@ -4,12 +4,12 @@
  *
  * Test Summary
  *
- *  * culprit_cpu.affinity	Who changed the affinity of the thread
- *  * culprit_cpu.cgroup_*	Who changed its control group
- *  * culprit_cpu.call_*	Who had a function called there
- *  * culprit_cpu.wakeup_*	Who woke up a task there
- *  * culprit_cpu.irq_*		An interrupt on another CPU did
- *  * culprit_cpu.hotplug_*	CPUs going down: of those who work at that, one
+ *  * sender.affinity		Who changed the affinity of the thread
+ *  * sender.cgroup_*		Who changed its control group
+ *  * sender.call_*		Who had a function called there
+ *  * sender.wakeup_*		Who woke up a task there
+ *  * sender.irq_*		An interrupt on another CPU did
+ *  * sender.hotplug_*		CPUs going down: of those who work at that, one
  */
 #include <linux/perf_event.h>
 #include <sys/stat.h>
@@ -17,19 +17,19 @@
 
 #include "culprit.h"
 
-FIXTURE(culprit_cpu) {};
+FIXTURE(sender) {};
 
-FIXTURE_SETUP(culprit_cpu)
+FIXTURE_SETUP(sender)
 {
 	iso_setup_cpu(_metadata);
 }
 
-FIXTURE_TEARDOWN(culprit_cpu)
+FIXTURE_TEARDOWN(sender)
 {
 	iso_close(_metadata);
 }
 
-TEST_F_TIMEOUT(culprit_cpu, affinity, ISO_TIMEOUT)
+TEST_F_TIMEOUT(sender, affinity, ISO_TIMEOUT)
 {
 	cpu_set_t set;
 
@@ -88,7 +88,7 @@ static bool wait_frozen(void)
 	return false;
 }
 
-TEST_F_TIMEOUT(culprit_cpu, cgroup_freezer, ISO_TIMEOUT)
+TEST_F_TIMEOUT(sender, cgroup_freezer, ISO_TIMEOUT)
 {
 	if (!start_in_cgroup(_metadata, CGROUP_DIR "/cgroup.freeze"))
 		return;
@@ -101,7 +101,7 @@ TEST_F_TIMEOUT(culprit_cpu, cgroup_freezer, ISO_TIMEOUT)
 }
 
 /* The cpuset of the thread loses the CPU. */
-TEST_F_TIMEOUT(culprit_cpu, cgroup_cpuset, ISO_TIMEOUT)
+TEST_F_TIMEOUT(sender, cgroup_cpuset, ISO_TIMEOUT)
 {
 	char text[16];
 
@@ -127,7 +127,7 @@ static int open_event(int cpu)
 	return syscall(SYS_perf_event_open, &attr, -1, cpu, -1, 0);
 }
 
-TEST_F_TIMEOUT(culprit_cpu, call_perf, ISO_TIMEOUT)
+TEST_F_TIMEOUT(sender, call_perf, ISO_TIMEOUT)
 {
 	int fd = open_event(iso_housekeeping_cpu(false));
 
@@ -144,7 +144,7 @@ TEST_F_TIMEOUT(culprit_cpu, call_perf, ISO_TIMEOUT)
 }
 
 /* A register of that CPU is read, which only code on it can do. */
-TEST_F_TIMEOUT(culprit_cpu, call_msr, ISO_TIMEOUT)
+TEST_F_TIMEOUT(sender, call_msr, ISO_TIMEOUT)
 {
 	unsigned long long tsc;
 	char path[64];
@@ -169,7 +169,7 @@ TEST_F_TIMEOUT(culprit_cpu, call_msr, ISO_TIMEOUT)
 #define TRIES	5
 
 /* Who did it is gone before the record is read. */
-TEST_F_TIMEOUT(culprit_cpu, call_exited, 2 * ISO_TIMEOUT)
+TEST_F_TIMEOUT(sender, call_exited, 2 * ISO_TIMEOUT)
 {
 	int i, named = 0, fd = open_event(iso_housekeeping_cpu(false));
 	pid_t pid;
@@ -228,7 +228,7 @@ static pid_t start_reader(int fd)
 }
 
 /* A task is woken up on the CPU, by a process without any privilege. */
-TEST_F_TIMEOUT(culprit_cpu, wakeup_task, ISO_TIMEOUT)
+TEST_F_TIMEOUT(sender, wakeup_task, ISO_TIMEOUT)
 {
 	pid_t pid, reader;
 	int fd[2], go[2];
@@ -263,7 +263,7 @@ TEST_F_TIMEOUT(culprit_cpu, wakeup_task, ISO_TIMEOUT)
 }
 
 /* The same, by one who is gone before the record is read. */
-TEST_F_TIMEOUT(culprit_cpu, wakeup_exited, 2 * ISO_TIMEOUT)
+TEST_F_TIMEOUT(sender, wakeup_exited, 2 * ISO_TIMEOUT)
 {
 	int fd[2], i, named = 0;
 	pid_t pid, reader;
@@ -293,7 +293,7 @@ TEST_F_TIMEOUT(culprit_cpu, wakeup_exited, 2 * ISO_TIMEOUT)
 #define STAT_REFRESH	"/proc/sys/vm/stat_refresh"
 
 /* Work is queued on each CPU, for who reads this file. */
-TEST_F_TIMEOUT(culprit_cpu, wakeup_work, ISO_TIMEOUT)
+TEST_F_TIMEOUT(sender, wakeup_work, ISO_TIMEOUT)
 {
 	int fd = open(STAT_REFRESH, O_RDONLY | O_CLOEXEC);
 	char data[16];
@@ -309,7 +309,7 @@ TEST_F_TIMEOUT(culprit_cpu, wakeup_work, ISO_TIMEOUT)
 }
 
 /* A timer wakes up somebody else on the CPU. */
-TEST_F_TIMEOUT(culprit_cpu, irq_wakeup, ISO_TIMEOUT)
+TEST_F_TIMEOUT(sender, irq_wakeup, ISO_TIMEOUT)
 {
 	/* Not over before it has begun: who starts it would be the sender then. */
 	struct itimerspec it = { .it_value.tv_nsec = 50000000 };
@@ -349,7 +349,7 @@ static void expect_who_works(struct __test_metadata *_metadata)
 	unsigned int i;
 
 	TH_LOG("cause %u %s by %s/%d on CPU %d", rec->cause, rec->what, rec->culprit_comm,
-	       rec->culprit_tid, rec->culprit_cpu);
+	       rec->culprit_tid, rec->sender);
 	EXPECT_TRUE(rec->culprit_tid || !rec->culprit_comm[0]);
 	if (!rec->culprit_tid || rec->culprit_tid == getpid())
 		return;
@@ -392,7 +392,7 @@ static void lose_to_hotplug(struct __test_metadata *_metadata, int cpu)
 	iso_end(bystander);
 }
 
-TEST_F_TIMEOUT(culprit_cpu, hotplug_other, 2 * ISO_TIMEOUT)
+TEST_F_TIMEOUT(sender, hotplug_other, 2 * ISO_TIMEOUT)
 {
 	int cpu = iso_housekeeping_cpu(true);
 
@@ -401,7 +401,7 @@ TEST_F_TIMEOUT(culprit_cpu, hotplug_other, 2 * ISO_TIMEOUT)
 	lose_to_hotplug(_metadata, cpu);
 }
 
-TEST_F_TIMEOUT(culprit_cpu, hotplug_own, 2 * ISO_TIMEOUT)
+TEST_F_TIMEOUT(sender, hotplug_own, 2 * ISO_TIMEOUT)
 {
 	lose_to_hotplug(_metadata, iso.cpu);
 	if (iso.sh->recorded)
