@@ -7,6 +7,7 @@
  *  * events.leave		Isolated and left: enter and leave, nothing else
  *  * events.syscall		A loss of the thread's own doing, as in its record
  *  * events.function		A loss to another thread: what and who, as in the record
+ *  * events.raw		All that the event of a loss has, printed or not
  *  * events.blocked_einval	A refusal for good says why
  *  * events.blocked_task	A refusal for now says which task is in the way
  *  * events.format		The event of a loss has a field for each member of the
@@ -30,7 +31,7 @@ struct event {
 	int	tid;
 	int	cpu;
 	char	name[16];
-	char	fields[400];
+	char	fields[800];
 };
 
 static struct event events[MAX_EVENTS];
@@ -177,22 +178,30 @@ static void print_events(struct __test_metadata *_metadata)
 		       events[i].fields);
 }
 
-/* The text of a field, up to the next blank, or NULL. */
-static const char *field(const struct event *e, const char *key)
+/* What comes behind "KEY=", to the end of the line, or NULL. */
+static const char *find_field(const struct event *e, const char *key)
 {
-	static char value[128];
 	size_t len = strlen(key);
 	const char *p;
 
 	for (p = e->fields; p; p = strchr(p, ' ')) {
 		p += *p == ' ';
-		if (strncmp(p, key, len) || p[len] != '=')
-			continue;
-		p += len + 1;
-		snprintf(value, sizeof(value), "%.*s", (int)strcspn(p, " "), p);
-		return value;
+		if (!strncmp(p, key, len) && p[len] == '=')
+			return p + len + 1;
 	}
 	return NULL;
+}
+
+/* The text of a field, up to the next blank, or NULL. */
+static const char *field(const struct event *e, const char *key)
+{
+	static char value[128];
+	const char *p = find_field(e, key);
+
+	if (!p)
+		return NULL;
+	snprintf(value, sizeof(value), "%.*s", (int)strcspn(p, " "), p);
+	return value;
 }
 
 static void expect_text(struct __test_metadata *_metadata, const struct event *e,
@@ -222,13 +231,25 @@ static void expect_number(struct __test_metadata *_metadata, const struct event 
 	}
 }
 
+/* With the option "fields" a number is "KEY=... (NUMBER)", whatever the event prints. */
+static void expect_raw(struct __test_metadata *_metadata, const struct event *e,
+		       const char *key, long long want)
+{
+	const char *p = find_field(e, key);
+
+	p = p ? strpbrk(p, "(=") : NULL;
+	EXPECT_TRUE(p && *p == '(' && strtoll(p + 1, NULL, 10) == want) {
+		TH_LOG("%s is not %lld in %s: %s", key, want, e->name, e->fields);
+	}
+}
+
 /*
  * What the victim has done until it ended: entered, after as many refusals as
  * it has seen, and then this. A last check that fails comes after the event.
  */
 static void expect_events(struct __test_metadata *_metadata, int losses, int leaves)
 {
-	const struct event *e;
+	const struct event *e, *last = NULL;
 	int enters, i;
 
 	read_events(_metadata);
@@ -241,12 +262,14 @@ static void expect_events(struct __test_metadata *_metadata, int losses, int lea
 	if (e)
 		expect_number(_metadata, e, "sig", SIGUSR1);
 	for (i = 0; i < nr_events; i++) {
-		if (events[i].tid == iso.sh->tid)
-			EXPECT_EQ(iso.cpu, events[i].cpu);
+		if (events[i].tid != iso.sh->tid)
+			continue;
+		EXPECT_EQ(iso.cpu, events[i].cpu);
+		last = &events[i];
 	}
 	/* The one that ended it comes last. */
-	if (nr_events && losses + leaves)
-		EXPECT_STREQ(losses ? "loss" : "leave", events[nr_events - 1].name);
+	if (last)
+		EXPECT_STREQ(losses ? "loss" : "leave", last->name);
 	if (_metadata->exit_code == KSFT_FAIL)
 		print_events(_metadata);
 }
@@ -348,6 +371,45 @@ TEST_F_TIMEOUT(events, function, ISO_TIMEOUT)
 	/* kptr_restrict hides it from the thread, not from who may trace. */
 	if (!iso.sh->rec.hidden)
 		expect_text(_metadata, e, "what", iso.sh->rec.what);
+}
+
+/* Their user is not that of all the others here. */
+static void prepare_nobody(struct iso_shared *sh)
+{
+	sh->val[0] = iso_drop_uid();
+	iso_prepare_sender(sh);
+}
+
+TEST_F_TIMEOUT(events, raw, ISO_TIMEOUT)
+{
+	const struct task_isolation_record *rec = &iso.sh->rec;
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_nobody, .act = iso_act_spin,
+		.finish = iso_finish_record,
+	};
+	const struct event *e;
+
+	if (iso_write_file(INSTANCE "/trace_options", "fields"))
+		SKIP(return, "no option fields in " INSTANCE "/trace_options");
+	if (!iso_lose_to_sender(_metadata, &c))
+		return;
+	EXPECT_EQ(0, iso.sh->val[0]);
+	iso_expect_recorded(_metadata, TASK_ISOLATION_IPI_FUNC);
+	read_events(_metadata);
+	e = last_event(_metadata, "loss");
+	expect_raw(_metadata, e, "cause", TASK_ISOLATION_IPI_FUNC);
+	expect_raw(_metadata, e, "cpu", iso.cpu);
+	expect_raw(_metadata, e, "number", rec->number);
+	expect_raw(_metadata, e, "hwirq", rec->hwirq);
+	expect_raw(_metadata, e, "ip", rec->ip);
+	expect_raw(_metadata, e, "entered_ns", rec->entered_ns);
+	expect_raw(_metadata, e, "lost_ns", rec->lost_ns);
+	expect_raw(_metadata, e, "losses", 1);
+	expect_raw(_metadata, e, "culprit_cpu", iso.sh->sender_cpu);
+	expect_raw(_metadata, e, "culprit_pid", iso.sh->tid);
+	expect_raw(_metadata, e, "culprit_tid", iso.sh->sender_tid);
+	expect_raw(_metadata, e, "culprit_uid", ISO_NOBODY);
+	expect_text(_metadata, e, "culprit_comm", ISO_SENDER);
 }
 
 /* In the order of the bits. */

@@ -349,7 +349,7 @@ static void expect_who_works(struct __test_metadata *_metadata)
 	unsigned int i;
 
 	TH_LOG("cause %u %s by %s/%d on CPU %d", rec->cause, rec->what, rec->culprit_comm,
-	       rec->culprit_tid, rec->sender);
+	       rec->culprit_tid, rec->culprit_cpu);
 	EXPECT_TRUE(rec->culprit_tid || !rec->culprit_comm[0]);
 	if (!rec->culprit_tid || rec->culprit_tid == getpid())
 		return;
