@@ -229,19 +229,12 @@ static const char *prepare_trap(void)
 /* What comes of taking the page away is not what this is about. */
 static int inject_fault(int round)
 {
-	int served = __atomic_load_n(&sh->served, __ATOMIC_SEQ_CST);
-
-	__atomic_store_n(&sh->order, SIBLING_DONTNEED, __ATOMIC_SEQ_CST);
-	for (int ms = 0; ms < 3000; ms++) {
-		if (__atomic_load_n(&sh->served, __ATOMIC_SEQ_CST) != served)
-			break;
-		sleep_ms(1);
-	}
+	give_order(SIBLING_DONTNEED);
 	sleep_ms(100);
 	if (!settle())
 		return -1;
 	sh->from = __atomic_load_n(&sh->hits, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&sh->order, VICTIM_FAULT, __ATOMIC_SEQ_CST);
+	give_order(VICTIM_FAULT);
 	return 0;
 }
 

@@ -421,18 +421,24 @@ static void judge(const struct kind *k, struct tally *t, int from, int to, int t
 	}
 }
 
-static int inject(const struct kind *k, int round)
+/* The victim's own orders show in its losses, those of the sibling are waited for. */
+void give_order(enum order order)
 {
 	int served = LOAD(sh->served);
 
-	if (k->inject)
-		return k->inject(round);
-	STORE(sh->order, k->order);
-	for (int ms = 0; k->order >= SIBLING_MEMBARRIER && ms < LOSS_MS; ms++) {
+	STORE(sh->order, order);
+	for (int ms = 0; order >= SIBLING_MEMBARRIER && ms < LOSS_MS; ms++) {
 		if (LOAD(sh->served) != served)
 			break;
 		sleep_ms(1);
 	}
+}
+
+static int inject(const struct kind *k, int round)
+{
+	if (k->inject)
+		return k->inject(round);
+	give_order(k->order);
 	return 0;
 }
 

@@ -133,5 +133,6 @@ void victim_serve(int order);
 void victim_ready(void);
 void victim_woken(int sig, siginfo_t *info, void *context);
 void sibling_serve(int order);
+void give_order(enum order order);
 
 #endif /* DISTURB_H */

@@ -467,6 +467,24 @@ static void __maybe_unused iso_cgroup_settle(void)
 	}
 }
 
+/* Removes a cpuset of the tests, and waits until it is gone, if there is one. */
+static void __maybe_unused iso_remove_cpuset(const char *dir)
+{
+	if (rmdir(dir))
+		return;
+	iso_write_file(ISO_CGROUP "/cgroup.subtree_control", "-cpuset");
+	iso_cgroup_settle();
+}
+
+/* Takes a CPU down, or up again. */
+static int __maybe_unused iso_set_online(int cpu, bool on)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	return iso_write_file(path, on ? "1" : "0");
+}
+
 /* A file without a name, @pages long. */
 static int __maybe_unused iso_tmpfile(unsigned int pages)
 {

@@ -163,10 +163,7 @@ TEST_F_TIMEOUT(cpuset, keep, ISO_TIMEOUT)
 /* Once, not after each test: it has effects on all CPUs a while later. */
 static void remove_cgroup(void)
 {
-	if (rmdir(DIR))
-		return;
-	iso_write_file(ISO_CGROUP "/cgroup.subtree_control", "-cpuset");
-	iso_cgroup_settle();
+	iso_remove_cpuset(DIR);
 }
 
 int main(int argc, char **argv)

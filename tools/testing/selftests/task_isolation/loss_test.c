@@ -1397,14 +1397,6 @@ TEST_F_TIMEOUT(iso, two_cpus, 2 * ISO_TIMEOUT)
 
 /* CPUs going down. These come last: what they change may linger. */
 
-static int set_online(int cpu, int on)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	return iso_write_file(path, on ? "1" : "0");
-}
-
 /*
  * Another CPU goes down and comes up. Whether that enters the isolation CPU
  * is not promised, but if the kernel says so in the log the thread knows.
@@ -1423,11 +1415,11 @@ TEST_F_TIMEOUT(iso, hotplug_other, 2 * ISO_TIMEOUT)
 	if (!cpu)
 		SKIP(return, "no other CPU to take down");
 	iso_start_quiet(_metadata, &iso_spin_case);
-	if (set_online(cpu, 0)) {
+	if (iso_set_online(cpu, 0)) {
 		iso_stop(_metadata);
 		SKIP(return, "CPU %d does not go down: %s", cpu, strerror(errno));
 	}
-	EXPECT_EQ(0, set_online(cpu, 1));
+	EXPECT_EQ(0, iso_set_online(cpu, 1));
 	iso_sleep_ms(50);
 	iso_stop(_metadata);
 	EXPECT_GE(1, iso.sh->sig_total);
@@ -1441,14 +1433,14 @@ TEST_F_TIMEOUT(iso, hotplug_other, 2 * ISO_TIMEOUT)
 TEST_F_TIMEOUT(iso, hotplug_own, 2 * ISO_TIMEOUT)
 {
 	iso_start_quiet(_metadata, &iso_spin_case);
-	if (set_online(iso.cpu, 0)) {
+	if (iso_set_online(iso.cpu, 0)) {
 		iso_stop(_metadata);
 		SKIP(return, "CPU %d does not go down: %s", iso.cpu,
 		     strerror(errno));
 	}
 	/* It was told, perhaps while still here, and goes on elsewhere. */
 	iso_expect_loss(_metadata, SIGUSR1, "affinity change");
-	EXPECT_EQ(0, set_online(iso.cpu, 1));
+	EXPECT_EQ(0, iso_set_online(iso.cpu, 1));
 	EXPECT_NE(iso.cpu, iso.sh->val[2]);
 
 	/* The CPU is as good as before. */

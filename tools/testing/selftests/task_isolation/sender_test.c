@@ -334,14 +334,6 @@ TEST_F_TIMEOUT(sender, irq_wakeup, ISO_TIMEOUT)
 
 /* CPUs going down. These come last: what they change may linger. */
 
-static int set_online(int cpu, int on)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	return iso_write_file(path, on ? "1" : "0");
-}
-
 /*
  * Who asked for it has it done by threads of the kernel, and each of these may
  * be what interrupts the CPU first. Never one who only ran there meanwhile.
@@ -373,7 +365,8 @@ static pid_t start_bystander(struct __test_metadata *_metadata, struct iso_share
 	return pid;
 }
 
-static void lose_to_hotplug(struct __test_metadata *_metadata, int cpu)
+/* False if the CPU can't be taken down. */
+static bool lose_to_hotplug(struct __test_metadata *_metadata, int cpu)
 {
 	struct iso_shared *other = iso_share(sizeof(*other));
 	pid_t bystander;
@@ -381,19 +374,20 @@ static void lose_to_hotplug(struct __test_metadata *_metadata, int cpu)
 	ASSERT_TRUE(other != MAP_FAILED);
 	iso_start_quiet(_metadata, &spin_case);
 	bystander = start_bystander(_metadata, other);
-	if (set_online(cpu, 0)) {
+	if (iso_set_online(cpu, 0)) {
 		int err = errno;
 
 		iso_end(bystander);
 		iso_stop(_metadata);
-		SKIP(return, "CPU %d does not go down: %s", cpu, strerror(err));
+		SKIP(return false, "CPU %d does not go down: %s", cpu, strerror(err));
 	}
 	iso_expect_one(_metadata, SIGUSR1);
-	EXPECT_EQ(0, set_online(cpu, 1));
+	EXPECT_EQ(0, iso_set_online(cpu, 1));
 	iso_expect_recorded(_metadata, iso.sh->rec.cause);
 	expect_who_works(_metadata);
 	EXPECT_NE(bystander, iso.sh->rec.culprit_tid);
 	iso_end(bystander);
+	return true;
 }
 
 TEST_F_TIMEOUT(sender, hotplug_other, 2 * ISO_TIMEOUT)
@@ -407,18 +401,14 @@ TEST_F_TIMEOUT(sender, hotplug_other, 2 * ISO_TIMEOUT)
 
 TEST_F_TIMEOUT(sender, hotplug_own, 2 * ISO_TIMEOUT)
 {
-	lose_to_hotplug(_metadata, iso.cpu);
-	if (iso.sh->recorded)
+	if (lose_to_hotplug(_metadata, iso.cpu))
 		EXPECT_EQ(TASK_ISOLATION_AFFINITY, iso.sh->rec.cause);
 }
 
 /* Once, not after each test: it has effects on all CPUs a while later. */
 static void remove_cgroup(void)
 {
-	if (rmdir(CGROUP_DIR))
-		return;
-	iso_write_file(ISO_CGROUP "/cgroup.subtree_control", "-cpuset");
-	iso_cgroup_settle();
+	iso_remove_cpuset(CGROUP_DIR);
 }
 
 int main(int argc, char **argv)
