@@ -268,10 +268,13 @@ static u64 task_isolation_try(void)
 	if (why)
 		return why;
 
-	if (need_resched())
-		return TASK_ISOLATION_BLOCKER_RESCHED;
 	if (!sched_isolation_quiesce())
 		return TASK_ISOLATION_BLOCKER_TASK;
+	/* After the runqueue lock, see resched_cpu_unless_isolated(). */
+	if (need_resched())
+		return TASK_ISOLATION_BLOCKER_RESCHED;
+	if (rcu_exp_needs_cpu())
+		return TASK_ISOLATION_BLOCKER_RCU;
 
 	quiet_vmstat_fold();
 	if (!vmstat_idle())
@@ -287,7 +290,10 @@ static u64 task_isolation_try(void)
 		return TASK_ISOLATION_BLOCKER_DEVICE;
 
 	/* All of the above may trace, and a reader of the trace be woken up. */
-	return irq_work_raised() ? TASK_ISOLATION_BLOCKER_IRQ_WORK : 0;
+	if (irq_work_raised())
+		return TASK_ISOLATION_BLOCKER_IRQ_WORK;
+	/* Maybe by a CPU that did not see task_isolation_on yet, and left no name. */
+	return smp_call_raised() ? TASK_ISOLATION_BLOCKER_CALL : 0;
 }
 
 static int task_isolation_error(u64 why)
@@ -435,10 +441,16 @@ void task_isolation_start(struct pt_regs *regs)
 	this_cpu_write(task_isolation_kick_cause, TASK_ISOLATION_UNKNOWN);
 	task_isolation_record_start();
 	this_cpu_write(task_isolation_on, true);
-	/* Pairs with the barrier in __task_isolation_kick(), see above. */
+	/*
+	 * Pairs with the barriers in __task_isolation_kick(), see above, and in
+	 * task_isolation_leaving().
+	 */
 	smp_mb();
 
 	why = task_isolation_kicked() ? TASK_ISOLATION_BLOCKER_SIGNAL : task_isolation_try();
+	/* Once more, after the lock of the runqueue, see task_isolation_active(). */
+	if (!why && task_isolation_kicked())
+		why = TASK_ISOLATION_BLOCKER_SIGNAL;
 	if (why) {
 		err = task_isolation_error(why);
 		this_cpu_write(task_isolation_on, false);
@@ -534,9 +546,10 @@ void __task_isolation_close(void)
 /*
  * True while the handlers of the interrupt that marked this thread run. What
  * interrupts a softirq, or the rest of the entry, has closed the window in
- * task_isolation_vector(), so only softirqs which run things directly are left
- * to be told apart. Where IPIs and the clock event are device interrupts, their
- * handlers say more than what was noted as one.
+ * task_isolation_vector(), and what is handled after it in the same entry finds
+ * it closed by task_isolation_irq_done(). So only softirqs which run things
+ * directly are left to be told apart. Where IPIs and the clock event are device
+ * interrupts, their handlers say more than what was noted as one.
  */
 static bool task_isolation_irq_open(const struct task_isolation *iso)
 {
@@ -585,6 +598,14 @@ void __task_isolation_irq(struct irq_desc *desc)
 	iso->cause = TASK_ISOLATION_IRQ;
 }
 
+/* Out of line part of task_isolation_irq_done(). */
+void __task_isolation_irq_done(void)
+{
+	/* Not that of an NMI which interrupts the handler that still knows better */
+	if (task_isolation_marked() && task_isolation_irq_open(&current->isolation))
+		__task_isolation_close();
+}
+
 void __task_isolation_stop(int sig)
 {
 	struct task_isolation *iso = &current->isolation;
@@ -610,6 +631,12 @@ static bool task_isolation_compat_allowed(long nr, unsigned long arg0)
 }
 #endif
 
+static bool task_isolation_native_allowed(long nr, unsigned long arg0)
+{
+	return nr == __NR_exit || nr == __NR_exit_group ||
+	       (nr == __NR_prctl && (int)arg0 == PR_TASK_ISOLATION);
+}
+
 /*
  * The numbers of the ABI that was used, not of the one that the program was
  * built for. What is not recognised is not allowed. prctl() takes an int.
@@ -619,11 +646,15 @@ static bool task_isolation_allowed(struct pt_regs *regs, long nr)
 	unsigned long args[6];
 
 	syscall_get_arguments(current, regs, args);
+#ifdef __task_isolation_x32_nr
+	/* A compat call, too, but these three have the numbers of 64 bits. */
+	if (in_x32_syscall() && !in_ia32_syscall())
+		return task_isolation_native_allowed(__task_isolation_x32_nr(nr), args[0]);
+#endif
 	if (in_compat_syscall())
 		return task_isolation_compat_allowed(nr, args[0]);
 
-	return nr == __NR_exit || nr == __NR_exit_group ||
-	       (nr == __NR_prctl && (int)args[0] == PR_TASK_ISOLATION);
+	return task_isolation_native_allowed(nr, args[0]);
 }
 
 /*

@@ -30,8 +30,10 @@
  *   llist_add(a), IPI					not isolated any more
  *
  * If a sender finds the CPU not isolated, and by the time of its interrupt it
- * is, then there is no name with that key. If the place is taken by the name of
- * a sender that came too late, then it has another key.
+ * is, then there is no name with that key. That is rare, as the last check of
+ * the CPU refuses if there is something on its queue: the sender had to be
+ * between the two lines all the time that the check takes. If the place is
+ * taken by the name of a sender that came too late, then it has another key.
  *
  * A reschedule interrupt runs nothing. It is about a flag of the thread, which
  * its sender sets before it looks if the CPU is isolated, and which the last
@@ -57,7 +59,14 @@
  * What is left is a sender that finds the CPU not isolated and then takes longer
  * to send its interrupt than the thread takes to handle the flag, return to user
  * mode, call prctl() and be isolated; if another sender has left its name but
- * not yet sent its interrupt at that very moment, then that one is named.
+ * not yet sent its interrupt at that very moment, then that one is named. To
+ * know of the former, senders would have to write before they look, for each
+ * reschedule interrupt to whatever CPU.
+ *
+ * And a signal says which process has sent it, not which thread. If one thread
+ * of a process has made the CPU enter the kernel, and another one sends the
+ * signal that is told before the CPU leaves it, then the former is named: it
+ * was the interrupt, and the process is right.
  *
  * A signal that stops a process is taken by one of its threads, which then
  * interrupts the others. That is not its own doing, so it leaves no name, only

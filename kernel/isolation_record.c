@@ -35,12 +35,14 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/stacktrace.h>
+#include <linux/swap.h>
 #include <linux/tick.h>
 #include <linux/time_namespace.h>
 #include <linux/timekeeping.h>
 #include <linux/topology.h>
 #include <linux/uaccess.h>
 #include <linux/user_namespace.h>
+#include <linux/vmstat.h>
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/task_isolation.h>
@@ -183,17 +185,48 @@ static u64 task_isolation_obstacles(void)
 	return why;
 }
 
-/* The check only knows that the tick does not stop, for now or for good. */
-static void task_isolation_tick_blocked(struct task_isolation_blockers *blocked)
+/*
+ * The check stops at the first that it finds. Who reads of it has to deal with
+ * all of them.
+ */
+static void task_isolation_look(struct task_isolation_blockers *blocked)
 {
-	u64 bits = blocked->bits;
+	const struct task_struct *other = sched_isolation_other(&blocked->task);
 
-	blocked->bits = 0;
+	if (other) {
+		blocked->bits |= TASK_ISOLATION_BLOCKER_TASK;
+		blocked->func = workqueue_isolation_func(other);
+	}
+
+	quiet_vmstat_fold();
+	if (!vmstat_idle()) {
+		blocked->bits |= TASK_ISOLATION_BLOCKER_VMSTAT;
+		blocked->work = "vmstat_update";
+	}
+	if (!lru_cpu_idle()) {
+		blocked->bits |= TASK_ISOLATION_BLOCKER_LRU;
+		blocked->work = "lru_add_drain";
+	}
 	tick_isolation_blockers(blocked);
-	if (bits & TASK_ISOLATION_BLOCKER_DEVICE) {
-		if (!(blocked->bits & TASK_ISOLATION_BLOCKER_EINVAL))
-			blocked->bits |= TASK_ISOLATION_BLOCKER_DEVICE;
-	} else if (!blocked->bits) {
+	if (smp_call_raised()) {
+		blocked->bits |= TASK_ISOLATION_BLOCKER_CALL;
+		blocked->work = "function call";
+		blocked->func = blocked->func ?: smp_call_isolation_next();
+	}
+	if (rcu_exp_needs_cpu()) {
+		blocked->bits |= TASK_ISOLATION_BLOCKER_RCU;
+		blocked->work = "rcu_exp_handler";
+	}
+}
+
+static void task_isolation_blocked_again(struct task_isolation_blockers *blocked)
+{
+	/* The check only knows that the tick does not stop, but not why. */
+	bool tick = blocked->bits & TASK_ISOLATION_BLOCKER_TICK;
+
+	blocked->bits &= ~TASK_ISOLATION_BLOCKER_TICK;
+	task_isolation_look(blocked);
+	if (tick && !blocked->bits) {
 		blocked->bits = TASK_ISOLATION_BLOCKER_TICK;
 		blocked->tick = "gone by now";
 	}
@@ -219,16 +252,11 @@ void task_isolation_record_blocked(int err, u64 bits)
 	task_isolation_who_none(&blocked->task);
 	blocked->bits = bits;
 
-	if (bits & TASK_ISOLATION_BLOCKER_TASK)
-		sched_isolation_other(&blocked->task);
-	if (bits & (TASK_ISOLATION_BLOCKER_TICK | TASK_ISOLATION_BLOCKER_DEVICE))
-		task_isolation_tick_blocked(blocked);
-	if (bits & TASK_ISOLATION_BLOCKER_VMSTAT)
-		blocked->work = "vmstat_update";
-	if (bits & TASK_ISOLATION_BLOCKER_LRU)
-		blocked->work = "lru_add_drain";
-	if (bits & TASK_ISOLATION_BLOCKER_IRQ_WORK)
-		blocked->work = "irq_work";
+	/* A signal has interrupted the request, whatever else there was. */
+	if (err == -EAGAIN && !(bits & TASK_ISOLATION_BLOCKER_SIGNAL))
+		task_isolation_blocked_again(blocked);
+	else if (bits & TASK_ISOLATION_BLOCKER_DEVICE)
+		blocked->bits = tick_isolation_impossible() ?: bits;
 
 	if (stats)
 		atomic64_inc(&stats->blocked);
@@ -480,7 +508,8 @@ int task_isolation_record_culprit(char *buf, size_t size)
 	if (who->tid)
 		return scnprintf(buf, size, " by %s/%d on cpu %d", who->comm, who->tid, who->cpu);
 	if (who->cpu >= 0)
-		return scnprintf(buf, size, " by an interrupt on cpu %d", who->cpu);
+		return scnprintf(buf, size, " by an interrupt or the idle loop on cpu %d",
+				 who->cpu);
 	return 0;
 }
 
@@ -564,23 +593,39 @@ static void task_isolation_record_fill_loss(struct task_isolation_record *rec,
 	}
 }
 
-static void task_isolation_record_fill_blocked(struct task_isolation_record *rec,
-					       const struct task_isolation_blockers *blocked)
+/* Returns @hidden if there is a function which current may not know, nor words for it. */
+static u32 task_isolation_record_function(const void *func, char *buf, size_t size, u32 hidden)
 {
 	char name[KSYM_NAME_LEN];
 
+	if (!func)
+		return 0;
+	if (!task_isolation_symbols_visible()) {
+		buf[0] = '\0';
+		return hidden;
+	}
+	if (!lookup_symbol_name((unsigned long)func, name))
+		strscpy(buf, name, size);
+	return 0;
+}
+
+static void task_isolation_record_fill_blocked(struct task_isolation_record *rec,
+					       const struct task_isolation_blockers *blocked)
+{
 	rec->blockers = blocked->bits;
 	if (!blocked->bits)
 		return;
 
 	if (blocked->tick)
 		strscpy(rec->tick, blocked->tick);
+	rec->hidden |= task_isolation_record_function(blocked->timer, rec->timer,
+						      sizeof(rec->timer),
+						      TASK_ISOLATION_HIDDEN_TIMER);
 	if (blocked->work)
 		strscpy(rec->work, blocked->work);
-	if (blocked->timer && !task_isolation_symbols_visible())
-		rec->hidden |= TASK_ISOLATION_HIDDEN_TIMER;
-	else if (blocked->timer && !lookup_symbol_name((unsigned long)blocked->timer, name))
-		strscpy(rec->timer, name);
+	rec->hidden |= task_isolation_record_function(blocked->func, rec->work,
+						      sizeof(rec->work),
+						      TASK_ISOLATION_HIDDEN_WORK);
 	if (task_isolation_who_visible(&blocked->task, &rec->blocker_pid, &rec->blocker_tid))
 		strscpy(rec->blocker_comm, blocked->task.comm);
 }

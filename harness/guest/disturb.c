@@ -18,7 +18,7 @@
  *
  * Speaks lines of NAME=VALUE for harness/disturb.
  */
-#include "disturb.h"
+#include "disturb-kinds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,6 +51,9 @@
 
 struct shared *sh;
 int iso_cpu;
+
+/* Of taskiso, which knows the kernel's words */
+extern const char *const cause_words[TASK_ISOLATION_NR_CAUSES];
 
 /* What came of a kind. Of those tried, some may fail, and some cause nothing. */
 struct tally {
@@ -112,6 +115,57 @@ int read_file(const char *path, char *buf, int size)
 	return all;
 }
 
+/* Said where a file that a kind writes to is not there. */
+const char *missing(const char *path)
+{
+	static char why[160];
+
+	if (!access(path, W_OK))
+		return NULL;
+	snprintf(why, sizeof(why), "%s: %s", path, strerror(errno));
+	return why;
+}
+
+/* Until a file says so, for a second at most. False if it did not. */
+bool wait_file(const char *path, const char *text)
+{
+	char buf[1024];
+
+	for (int ms = 0; ms < 1000; ms++) {
+		if (read_file(path, buf, sizeof(buf)) > 0 && strstr(buf, text))
+			return true;
+		sleep_ms(1);
+	}
+	return false;
+}
+
+/* Until the victim has noticed something, for so long at most */
+void wait_loss(int ms)
+{
+	for (; ms > 0 && LOAD(sh->hits) == sh->from; ms--)
+		sleep_ms(1);
+}
+
+int load_module(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int ret = syscall(SYS_finit_module, fd, "", 0);
+	int err = errno;
+
+	close(fd);
+	errno = err;
+	return ret;
+}
+
+/*
+ * Mappings that are gone are flushed all at once, later, by a kworker. Another
+ * one switches off the code that perf, a cgroup or io_uring has needed.
+ */
+void finish_later(void)
+{
+	sleep_ms(2000);
+}
+
 /* The victim */
 
 static void handler(int sig, siginfo_t *info, void *context)
@@ -123,6 +177,7 @@ static void handler(int sig, siginfo_t *info, void *context)
 	if (prctl(PR_RECORD, &e->rec, sizeof(e->rec), 0, 0))
 		_exit(3);
 	victim_woken(sig, info, context);
+	sh->caused[e->rec.cause % TASK_ISOLATION_NR_CAUSES]++;
 	e->code = info->si_code;
 	e->error = info->si_errno;
 	STORE(sh->isolated, 0);
@@ -136,6 +191,8 @@ static void catch_signals(void)
 
 	for (unsigned int i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		sigaction(signals[i], &sa, NULL);
+	/* What comes of a limit of CPU time that is reached */
+	signal(SIGXCPU, SIG_IGN);
 }
 
 /*
@@ -225,7 +282,7 @@ static void victim_process(void)
 
 /* The disturber */
 
-static bool wait_isolated(void)
+bool wait_isolated(void)
 {
 	for (int ms = 0; ms < READY_MS; ms++) {
 		if (LOAD(sh->isolated))
@@ -291,6 +348,13 @@ static long interrupts(void)
 	return sum;
 }
 
+/* What has been so far is not what comes of the injection. */
+void start_over(void)
+{
+	sh->from = LOAD(sh->hits);
+	sh->before = interrupts();
+}
+
 /* Does the text begin with one of these words? */
 static bool begins(const char *text, const char *words)
 {
@@ -338,7 +402,9 @@ static bool right_culprit(const struct kind *k, const struct verdict *v,
 		       (v->who & WHO_CHILD && r->culprit_tid == LOAD(sh->child_tid)) ||
 		       (v->who & WHO_OTHER && begins(r->culprit_comm, v->others));
 	if (r->culprit_cpu >= 0)
-		return v->who & WHO_INTERRUPT && r->culprit_cpu == sender_cpu(k);
+		return (v->who & WHO_INTERRUPT && r->culprit_cpu == sender_cpu(k)) ||
+		       (v->who & WHO_TIMER && r->culprit_cpu != iso_cpu) ||
+		       (v->who & WHO_STARTING && r->culprit_cpu == STARTING_CPU);
 	return v->who & WHO_NOBODY;
 }
 
@@ -389,24 +455,62 @@ static void say_seen(const struct kind *k)
 		       seen[i].times);
 }
 
-static void judge(const struct kind *k, struct tally *t, int from, int to, int truth)
+/*
+ * What may come of putting things back: other text, mappings that are gone, tasks
+ * that are woken up to die, whose memory is flushed, and what they had queued. It
+ * is the disturber who does that, for the sibling as well, or one that it has forked.
+ */
+#define TIDIES	WHO_SENDER | WHO_OTHER
+#define THESE	"disturber kworker/ migration/"
+
+static const struct verdict after[] = {
+	{ CAUSE(IPI_FUNC), TIDIES, ARCH_SYNC, THESE },
+	{ CAUSE(IPI_FUNC), TIDIES, ARCH_UNMAP, THESE },
+	{ CAUSE(IPI_FUNC), TIDIES, "ftrace_sync_ipi", THESE },
+	{ CAUSE(IPI_FUNC), TIDIES, ARCH_FLUSH, THESE },
+	{ CAUSE_WAKE, TIDIES, "sched_ttwu_pending", THESE },
+};
+
+/* Whether the loss, or its culprit, is right: a bit for each */
+#define RIGHT_CAUSE	1
+#define RIGHT_CULPRIT	2
+
+static int right(const struct kind *k, const struct verdict *v, int nr,
+		 const struct task_isolation_record *r, int truth, unsigned int *who)
+{
+	int found = 0;
+
+	for (int i = 0; i < nr && v[i].causes; i++) {
+		if (!fits(&v[i], r))
+			continue;
+		*who = found ? *who | v[i].who : v[i].who;
+		found |= RIGHT_CAUSE;
+		if (right_culprit(k, &v[i], r, truth))
+			found |= RIGHT_CULPRIT;
+	}
+	return found;
+}
+
+/* With @finished, these are losses of after the kind has been through. */
+static void judge(const struct kind *k, struct tally *t, int from, int to, int truth,
+		  bool finished)
 {
 	for (int i = from; i < to; i++) {
 		const struct entry *e = &sh->log[i % LOG_SIZE];
 		const struct task_isolation_record *r = &e->rec;
 		/* A loss with a wrong cause should have had this culprit: */
 		unsigned int who = k->right[0].who;
-		bool cause = false, culprit = false;
+		int found = right(k, k->right, VERDICTS, r, truth, &who);
+		bool cause, culprit;
 
-		for (int j = 0; j < VERDICTS && k->right[j].causes; j++) {
-			if (!fits(&k->right[j], r))
-				continue;
-			who = cause ? who | k->right[j].who : k->right[j].who;
-			cause = true;
-			culprit |= right_culprit(k, &k->right[j], r, truth);
-		}
-		if (cause && k->check)
-			cause = k->check(r);
+		if (k->number && r->number != k->number)
+			found &= ~RIGHT_CAUSE;
+		if (found & RIGHT_CAUSE && k->check && !k->check(r))
+			found &= ~RIGHT_CAUSE;
+		if (finished)
+			found |= right(k, after, sizeof(after) / sizeof(after[0]), r, truth, &who);
+		cause = found & RIGHT_CAUSE;
+		culprit = found & RIGHT_CULPRIT;
 		if (e->code == SI_TASK_ISOLATION && e->error != (int)r->cause)
 			cause = false;
 
@@ -446,13 +550,17 @@ static int inject(const struct kind *k, int round)
 static bool disturb(const struct kind *k, struct tally *t, int round, int truth)
 {
 	int wait = k->quiet ? NOTHING_MS : LOSS_MS;
-	long before;
+	bool counted;
 
 	if (!settle())
 		return false;
 
-	before = k->quiet ? interrupts() : 0;
-	sh->from = LOAD(sh->hits);
+	start_over();
+	if (LOAD(sh->hits) != sh->from) {
+		/* A late one. The count may be of before it or after: begin again. */
+		judge(k, t, sh->from, LOAD(sh->hits), truth, false);
+		return true;
+	}
 	t->tried++;
 	errno = 0;
 	if (inject(k, round) < 0) {
@@ -462,12 +570,15 @@ static bool disturb(const struct kind *k, struct tally *t, int round, int truth)
 			k->undo();
 		return true;
 	}
-	for (int ms = 0; ms < wait && LOAD(sh->hits) == sh->from; ms++)
-		sleep_ms(1);
+	wait_loss(wait);
 
+	/* The kernel counts an interrupt before the victim gets to say so: let it go on. */
+	counted = k->quiet && LOAD(sh->hits) == sh->from && interrupts() != sh->before;
+	if (counted && !settle())
+		return false;
 	if (LOAD(sh->hits) != sh->from) {
 		t->injected++;
-	} else if (!k->quiet || interrupts() != before) {
+	} else if (!k->quiet || counted) {
 		t->injected++;
 		t->missed++;
 	}
@@ -475,7 +586,7 @@ static bool disturb(const struct kind *k, struct tally *t, int round, int truth)
 		k->undo();
 	if (!settle())
 		return false;
-	judge(k, t, sh->from, LOAD(sh->hits), truth);
+	judge(k, t, sh->from, LOAD(sh->hits), truth, false);
 	return true;
 }
 
@@ -485,6 +596,7 @@ static void say(const struct kind *k, const struct tally *t, const char *note)
 	       t->failed, t->injected, t->missed, t->losses);
 	printf("cause_bad=%d culprit_known=%d culprit_bad=%d ", t->cause_bad, t->culprit_known,
 	       t->culprit_bad);
+	printf("never=%d ", !!k->never);
 	printf("unknown=%d stray=%d what=\"%s\" note=\"%s\"\n", t->unknown, t->stray, k->what,
 	       note);
 	fflush(stdout);
@@ -500,9 +612,11 @@ static void run_kind(const struct kind *k, int repeat)
 	prctl(PR_SET_NAME, "disturber");
 	pin(DISTURBER_CPU);
 	truth = k->order >= SIBLING_MEMBARRIER ? LOAD(sh->sibling_tid) : (int)syscall(SYS_gettid);
-	if (k->often && repeat > 5)
-		repeat = 5;
-	if (k->prepare)
+	if (k->most && repeat > k->most)
+		repeat = k->most;
+	if (k->never)
+		note = k->never;
+	else if (k->prepare)
 		note = k->prepare();
 	if (note) {
 		say(k, &t, note);
@@ -513,12 +627,14 @@ static void run_kind(const struct kind *k, int repeat)
 		if (!disturb(k, &t, i, truth))
 			note = "the victim does not get isolated any more";
 	}
-	if (k->finish)
-		k->finish();
-
 	/* What finish() has set in motion is not for nothing either. */
-	if (k->finish)
+	hits = LOAD(sh->hits);
+	if (k->finish) {
+		k->finish();
 		sleep_ms(3 * IDLE_MS);
+		settle();
+		judge(k, &t, hits, LOAD(sh->hits), truth, true);
+	}
 	if (settle()) {
 		hits = LOAD(sh->hits);
 		sleep_ms(IDLE_MS);
@@ -551,6 +667,44 @@ static int watch(int ms)
 	return LOAD(sh->hits) - hits;
 }
 
+/* What the kernel has counted on that CPU meanwhile has to be what the victim was told. */
+static void say_counters(void)
+{
+	char path[96], text[32];
+
+	for (int cause = 0; cause < TASK_ISOLATION_NR_CAUSES; cause++) {
+		snprintf(path, sizeof(path), CPUS "cpu%d/task_isolation/loss_%s", iso_cpu,
+			 cause_words[cause]);
+		if (read_file(path, text, sizeof(text)) < 0)
+			continue;
+		printf("counter=%s counted=%d told=%d\n", cause_words[cause], atoi(text),
+		       LOAD(sh->caused[cause]));
+	}
+}
+
+/* A process for each, which takes with it whatever it did not give back. */
+static void run_apart(const struct kind *kind, int repeat)
+{
+	struct tally none = { .missed = 1, .injected = 1 };
+	pid_t pid = fork();
+	char why[64];
+	int status;
+
+	if (!pid) {
+		run_kind(kind, repeat);
+		exit(0);
+	}
+	waitpid(pid, &status, 0);
+	if (!status)
+		return;
+	snprintf(why, sizeof(why), "its disturber ended with status %#x", status);
+	say(kind, &none, why);
+}
+
+static const struct kinds *const all[] = {
+	&self_kinds, &task_kinds, &memory_kinds, &cpu_kinds, &machine_kinds,
+};
+
 int main(int argc, char **argv)
 {
 	int repeat = argc > 1 ? atoi(argv[1]) : 3;
@@ -577,29 +731,17 @@ int main(int argc, char **argv)
 
 	pin(0);
 	printf("idle=%d\n", watch(1000));
-	for (int i = 0; i < nr_kinds; i++) {
-		pid_t pid;
-		int status;
+	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		for (int j = 0; j < all[i]->nr; j++) {
+			const struct kind *kind = &all[i]->kind[j];
 
-		if (only && strcmp(only, kinds[i].name))
-			continue;
-		pid = fork();
-		if (!pid) {
-			run_kind(&kinds[i], repeat);
-			exit(0);
-		}
-		waitpid(pid, &status, 0);
-		if (status) {
-			struct tally none = { 0 };
-			char why[64];
-
-			snprintf(why, sizeof(why), "its disturber ended with status %#x", status);
-			none.missed = none.injected = 1;
-			say(&kinds[i], &none, why);
+			if (!only || !strcmp(only, kind->name))
+				run_apart(kind, repeat);
 		}
 	}
 	printf("idle=%d\n", watch(1000));
 	printf("refused=%d\n", sh->refused);
+	say_counters();
 	STORE(sh->quit, 1);
 	waitpid(process, NULL, 0);
 	printf("done=1\n");

@@ -29,9 +29,9 @@
 enum order {
 	ORDER_NONE,
 	VICTIM_SYSCALL, VICTIM_FAULT, VICTIM_TRAP, VICTIM_SIGTRAP, VICTIM_PROBED,
-	SIBLING_MEMBARRIER, SIBLING_SYNC_CORE, SIBLING_RSEQ, SIBLING_MUNMAP, SIBLING_MPROTECT,
-	SIBLING_DONTNEED, SIBLING_FORK, SIBLING_CPU_TIMER, SIBLING_TIMER_SIGNAL,
-	SIBLING_COLLAPSE, SIBLING_MERGE,
+	SIBLING_MEMBARRIER, SIBLING_SYNC_CORE, SIBLING_RSEQ, SIBLING_REGISTER,
+	SIBLING_MUNMAP, SIBLING_MPROTECT, SIBLING_DONTNEED, SIBLING_FORK,
+	SIBLING_CPU_TIMER, SIBLING_TIMER_SIGNAL, SIBLING_COLLAPSE, SIBLING_MERGE, SIBLING_BALANCE,
 };
 
 /* Who may have caused a loss */
@@ -40,10 +40,14 @@ enum order {
 #define WHO_INTERRUPT	4	/* an interrupt on the CPU of that thread */
 #define WHO_OTHER	8	/* a thread that works for the one who injects */
 #define WHO_CHILD	16	/* the sibling's child */
+#define WHO_STARTING	32	/* a CPU that comes up and runs no thread yet */
+#define WHO_TIMER	64	/* a timer of the kernel, on whichever CPU it runs */
 
 /* Where they run. The victim's CPU is the last one. */
 #define SIBLING_CPU	1
 #define DISTURBER_CPU	2
+/* Which one goes down and comes up */
+#define STARTING_CPU	1
 
 /* One loss, as the victim learned of it */
 struct entry {
@@ -58,6 +62,7 @@ struct shared {
 	unsigned int	turns;		/* of its loop, while it is */
 	int		hits;		/* entries of log that are filled */
 	int		from;		/* the first that is due to the injection */
+	long		before;		/* interrupts that the kernel had counted there */
 	int		quit;
 	int		order;		/* for the victim or its sibling */
 	int		served;		/* orders that the sibling has carried out */
@@ -67,6 +72,8 @@ struct shared {
 	int		event_fd;	/* everybody has it */
 	int		ring;		/* the victim is to wait for it by io_uring */
 	int		ring_armed;	/* how often it has begun to */
+	int		frees;		/* the victim is to free something before it is isolated */
+	int		caused[TASK_ISOLATION_NR_CAUSES];	/* losses by cause, all of them */
 	struct entry	log[LOG_SIZE];
 };
 
@@ -93,26 +100,37 @@ struct verdict {
  * @what:	What it does, for the table
  * @right:	All that may come of it, the first ones that have causes
  * @quiet:	Why it may cause nothing on this kernel, NULL if it always has to
+ * @never:	Why this bench can't provoke it, then there is nothing else
  * @prepare:	Done once by the disturber: NULL, or why it can't be provoked here
  * @inject:	Disturbs once. Negative if that failed.
+ * @number:	Of the system call or signal, 0 where there is none
  * @check:	What else has to be true of the cause
  * @undo:	After each injection, once the loss is noted
  * @finish:	Once, after all
  * @order:	Instead of inject: for the victim or its sibling
- * @often:	Causes so many losses, or takes so long, that a few injections do
+ * @most:	So many injections do, as each causes many losses, or takes long. 0: any
+ *		number
  */
 struct kind {
 	const char	*name;
 	const char	*what;
 	struct verdict	right[VERDICTS];
 	const char	*quiet;
+	const char	*never;
 	const char	*(*prepare)(void);
 	int		(*inject)(int round);
+	unsigned long	number;
 	bool		(*check)(const struct task_isolation_record *rec);
 	void		(*undo)(void);
 	void		(*finish)(void);
 	enum order	order;
-	bool		often;
+	int		most;
+};
+
+/* Those of one file */
+struct kinds {
+	const struct kind	*kind;
+	int			nr;
 };
 
 #define CAUSE(name)	(1U << TASK_ISOLATION_##name)
@@ -121,12 +139,12 @@ struct kind {
 
 extern struct shared *sh;
 extern int iso_cpu;
-extern const struct kind kinds[];
-extern const int nr_kinds;
+extern const struct kinds self_kinds, task_kinds, memory_kinds, cpu_kinds, machine_kinds;
 
 void pin(int cpu);
 void sleep_ms(int ms);
 bool settle(void);
+bool wait_isolated(void);
 int write_file(const char *path, const char *text);
 int read_file(const char *path, char *buf, int size);
 void victim_serve(int order);

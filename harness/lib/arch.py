@@ -18,7 +18,15 @@ VARIANTS = {
     "debug": ("tree", ["isolation", "debug"]),
     "off": ("tree", []),
     "base": ("base", []),
+    "bare": ("bare", ["bare"]),
 }
+# What stands in build/bare: all that isolates, and nothing that explains a loss.
+BARE = "21-prctl"
+
+# Modules of the kernel that the disturber bench loads, each with its option.
+MODULES = {"CONFIG_TEST_LKM": "lib/test_module.ko",
+           "CONFIG_SAMPLE_LIVEPATCH": "samples/livepatch/livepatch-sample.ko",
+           "CONFIG_TEST_CLOCKSOURCE_WATCHDOG": "kernel/time/clocksource-wdtest.ko"}
 
 
 def known():
@@ -81,7 +89,7 @@ def obj(name):
 def fragments(name):
     """Names of the config fragments of a kernel, in their order."""
     isa, variant = split(name)
-    found = ["common", isa]
+    found = ["common", *load(isa).get("FRAGMENTS", "").split(), isa]
     for part in VARIANTS[variant][1]:
         found.append(part)
         if os.path.exists(os.path.join(HARNESS, "config", f"{isa}-{part}.config")):

@@ -31,7 +31,8 @@ def parse(text):
         fields = {k: v.strip('"') for k, v in re.findall(r'(\w+)=("[^"]*"|\S+)', line)}
         if line.startswith("kind="):
             kinds.append({"kind": fields["kind"], "state": state(fields), "what": fields["what"],
-                          "note": fields["note"], **{n: int(fields[n]) for n in NUMBERS}})
+                          "note": fields["note"], "never": fields.get("never") == "1",
+                          **{n: int(fields[n]) for n in NUMBERS}})
         elif line.startswith("idle="):
             idle += int(fields["idle"])
         elif line.startswith("fatal="):
@@ -40,6 +41,25 @@ def parse(text):
     if not done:
         raise Bad("the guest's program did not get to its end")
     return kinds, idle
+
+
+def gone(kinds, without):
+    """Kinds that could not be provoked, without being known for that, in words.
+
+    Where a file or a program is missing all of a sudden, a kind would not be tried any more, and
+    nobody would see it. without: names that an architecture's kernel, or emulator, is without.
+    """
+    return [f"{k['kind']} could not be provoked: {k['note']}" for k in kinds
+            if k["state"] == "not provoked" and not k["never"] and k["kind"] not in without]
+
+
+def miscounted(text):
+    """Where the kernel's counters, by cause, are not what the thread was told, in words."""
+    counters = re.findall(r"^counter=(\w+) counted=(\d+) told=(\d+)$", text, re.M)
+    if not counters:
+        return ["the guest did not say what the kernel has counted"]
+    return [f"the kernel counted {counted} losses by {cause}, the thread was told of {told}"
+            for cause, counted, told in counters if counted != told]
 
 
 def percent(good, of):

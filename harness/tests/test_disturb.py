@@ -90,6 +90,24 @@ class Goals(unittest.TestCase):
         seen = "seen kind=kind0 cause=7 what=ipi_mb culprit=sibling culprit_cpu=1 times=3\n"
         self.assertEqual(disturb.parse(seen + lines()), disturb.parse(lines()))
 
+    def test_a_kind_that_is_not_provoked_any_more(self):
+        kinds, _ = disturb.parse(lines(tried=0, injected=0, losses=0, note="no such file"))
+        self.assertEqual(disturb.gone(kinds, []), ["kind0 could not be provoked: no such file"])
+        self.assertEqual(disturb.gone(kinds, ["kind0"]), [])
+
+    def test_a_kind_that_never_is_provoked(self):
+        text = lines(tried=0, injected=0, losses=0, note="why").replace("tried=0", "never=1 tried=0")
+        self.assertEqual(disturb.gone(disturb.parse(text)[0], []), [])
+
+    def test_a_kind_that_causes_nothing_is_not_gone(self):
+        self.assertEqual(disturb.gone(disturb.parse(lines(injected=0, losses=0))[0], []), [])
+
+    def test_counters(self):
+        self.assertEqual(disturb.miscounted("counter=irq counted=3 told=3\n"), [])
+        self.assertIn("did not say", disturb.miscounted("done=1\n")[0])
+        self.assertEqual(disturb.miscounted("counter=irq counted=3 told=3\ncounter=nmi counted=2 told=1\n"),
+                         ["the kernel counted 2 losses by nmi, the thread was told of 1"])
+
     def test_never_rounded_up(self):
         self.assertEqual(disturb.percent(99999, 100000), 99.99)
 

@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+import pty
 import shutil
 import subprocess
 import tempfile
@@ -44,6 +45,40 @@ class Taskiso(unittest.TestCase):
         found.has_parameter.restype = ctypes.c_bool
         found.next_blocker.restype = ctypes.c_char_p
         return found
+
+    def on_terminal(self, **environment):
+        """What it says to a terminal."""
+        said = []
+
+        def read(fd):
+            said.append(os.read(fd, 4096))
+            return b""
+
+        with open(os.devnull, "rb") as nothing:
+            os.dup2(nothing.fileno(), 0)
+        keep = {k: os.environ.pop(k, None) for k in ("NO_COLOR", "TERM")}
+        os.environ.update({"TERM": "xterm", **environment})
+        try:
+            pty.spawn([os.path.join(self.out, "taskiso"), "check", "0"], read)
+        finally:
+            for name in ("TERM", *environment):
+                os.environ.pop(name, None)
+            os.environ.update({k: v for k, v in keep.items() if v is not None})
+        return b"".join(said)
+
+    def test_colour(self):
+        self.make("PKG_CONFIG=false")
+        self.assertIn(b"\x1b[", self.on_terminal())
+        self.assertNotIn(b"\x1b[", self.on_terminal(NO_COLOR="1"))
+        self.assertNotIn("\x1b[", self.taskiso("check", "0")[1])
+
+    @unittest.skipIf(os.path.exists("/sys/devices/system/cpu/task_isolation"), "this kernel has it")
+    def test_without_the_feature(self):
+        self.make("PKG_CONFIG=false")
+        for verb, said in (("check", "this kernel can't isolate tasks"), ("top", "no CPU has counters")):
+            status, out = self.taskiso(verb)
+            self.assertEqual(status, 2)
+            self.assertIn(said, out)
 
     def test_without_libraries(self):
         self.assertIn('"taskiso trace" is left out', self.make("PKG_CONFIG=false"))

@@ -27,7 +27,7 @@
  *
  * An architecture with a 32-bit ABI defines __NR_task_isolation_prctl_32,
  * __NR_task_isolation_exit_32 and __NR_task_isolation_exit_group_32 in
- * asm/unistd.h.
+ * asm/unistd.h. x86 has one more, and __task_isolation_x32_nr().
  *
  * An architecture which does its own exit to user mode has to call
  * task_isolation_start() as the very last thing that may still change the
@@ -104,6 +104,47 @@ static __always_inline void task_isolation_user_exit(void)
 {
 	if (unlikely(__this_cpu_read(task_isolation_on)))
 		__task_isolation_user_exit();
+}
+
+/**
+ * task_isolation_active - Is a thread isolated on a CPU, or at the last check before?
+ * @cpu:	The CPU
+ *
+ * Invoked from resched_cpu_unless_isolated() and the fair class's tick. The last check
+ * takes the lock of the runqueue after it has set the flag, and looks at the
+ * thread's flags after that: who holds the lock either sees the flag, or is seen.
+ *
+ * Context: The lock of the runqueue of @cpu is held.
+ * Return: %true if so
+ */
+static __always_inline bool task_isolation_active(int cpu)
+{
+	return static_branch_unlikely(&task_isolation_key) &&
+	       READ_ONCE(per_cpu(task_isolation_on, cpu));
+}
+
+/**
+ * task_isolation_leaving - Is a CPU about to leave the kernel for long?
+ * @cpu:	The CPU
+ *
+ * For those who have seen @cpu in the kernel and are about to interrupt it only
+ * in order to see it leave. One of the two sees what the other one did, if the
+ * caller says what it wants of @cpu before, where task_isolation_start() looks.
+ *
+ * Invoked from __sync_rcu_exp_select_node_cpus().
+ *
+ * Context: Any.
+ * Return: %true if @cpu is isolated or at the last check before that. %false
+ * also right after, if the check has failed.
+ */
+static inline bool task_isolation_leaving(int cpu)
+{
+	if (!static_branch_unlikely(&task_isolation_key))
+		return false;
+
+	/* Pairs with the barrier in task_isolation_start(). */
+	smp_mb();
+	return READ_ONCE(per_cpu(task_isolation_on, cpu));
 }
 
 /**
@@ -356,6 +397,8 @@ static inline long task_isolation_prctl(unsigned long flags) { return -EINVAL; }
 static __always_inline bool task_isolation_marked(void) { return false; }
 static inline void task_isolation_start(struct pt_regs *regs) { }
 static __always_inline void task_isolation_user_exit(void) { }
+static __always_inline bool task_isolation_active(int cpu) { return false; }
+static inline bool task_isolation_leaving(int cpu) { return false; }
 static __always_inline void task_isolation_nmi(struct pt_regs *regs) { }
 static inline bool task_isolation_syscall(struct pt_regs *regs) { return true; }
 static inline void task_isolation_deliver(struct pt_regs *regs) { }

@@ -63,6 +63,9 @@ struct task_isolation_senders {
 
 #ifdef CONFIG_TASK_ISOLATION_CULPRIT
 
+/* In kernel/smp.c */
+bool smp_call_raised(void);
+
 void __task_isolation_send(int cpu, const void *key, bool kick);
 
 /**
@@ -112,6 +115,7 @@ bool task_isolation_senders_find(const struct task_isolation_senders *all, const
 
 #else /* CONFIG_TASK_ISOLATION_CULPRIT */
 
+static inline bool smp_call_raised(void) { return false; }
 static __always_inline void task_isolation_send(int cpu, const void *key, bool kick) { }
 
 #endif /* !CONFIG_TASK_ISOLATION_CULPRIT */

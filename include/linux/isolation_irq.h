@@ -15,6 +15,7 @@ struct irq_desc;
 DECLARE_STATIC_KEY_FALSE(task_isolation_key);
 
 void __task_isolation_irq(struct irq_desc *desc);
+void __task_isolation_irq_done(void);
 
 /**
  * task_isolation_irq - Annotate a device interrupt
@@ -31,9 +32,24 @@ static __always_inline void task_isolation_irq(struct irq_desc *desc)
 		__task_isolation_irq(desc);
 }
 
+/**
+ * task_isolation_irq_done - A device interrupt has been handled
+ *
+ * Many an interrupt controller is asked for the next one before the entry ends.
+ * It is the first that disturbed the thread.
+ *
+ * Invoked from generic_handle_irq_desc() in hard interrupt context.
+ */
+static __always_inline void task_isolation_irq_done(void)
+{
+	if (static_branch_unlikely(&task_isolation_key))
+		__task_isolation_irq_done();
+}
+
 #else /* CONFIG_TASK_ISOLATION */
 
 static __always_inline void task_isolation_irq(struct irq_desc *desc) { }
+static __always_inline void task_isolation_irq_done(void) { }
 
 #endif /* !CONFIG_TASK_ISOLATION */
 

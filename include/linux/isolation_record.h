@@ -17,6 +17,8 @@ struct kernel_siginfo;
  * @tick:	For %TASK_ISOLATION_BLOCKER_TICK: who needs it, a string literal
  * @timer:	For %TASK_ISOLATION_BLOCKER_TIMER: its function. Never dereferenced.
  * @work:	For work which is pending: its name, a string literal
+ * @func:	Function of the work item, if @task is a kworker, of the irq_work
+ *		or of the function call. Never dereferenced.
  */
 struct task_isolation_blockers {
 	u64				bits;
@@ -24,6 +26,7 @@ struct task_isolation_blockers {
 	const char			*tick;
 	const void			*timer;
 	const char			*work;
+	const void			*func;
 };
 
 /**
@@ -80,10 +83,13 @@ struct task_isolation_stats {
 	struct task_isolation_loss	last;
 };
 
-/* In kernel/sched/core.c and kernel/time/, with interrupts disabled */
-bool sched_isolation_other(struct task_isolation_who *who);
+/* In kernel/sched/, kernel/time/ and so on, with interrupts disabled */
+const void *irq_work_isolation_next(void);
+const void *smp_call_isolation_next(void);
+const struct task_struct *sched_isolation_other(struct task_isolation_who *who);
 void tick_isolation_blockers(struct task_isolation_blockers *blockers);
 u64 tick_isolation_impossible(void);
+const void *workqueue_isolation_func(const struct task_struct *p);
 
 #ifdef CONFIG_TASK_ISOLATION_RECORD
 

@@ -5,10 +5,13 @@
 
 #include <kunit/test.h>
 #include <linux/hardirq.h>
+#include <linux/irq_work.h>
 #include <linux/isolation_culprit.h>
 #include <linux/isolation_record.h>
 #include <linux/sched.h>
+#include <linux/smp.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 
 struct culprit_test {
 	struct task_isolation_senders	all;
@@ -168,6 +171,83 @@ static void culprit_visible(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tid, task_pid_vnr(current));
 }
 
+struct blockers_test {
+	struct work_struct	work;
+	struct task_struct	*task;
+	const void		*func;
+};
+
+static void blockers_work_func(struct work_struct *work)
+{
+	struct blockers_test *t = container_of(work, struct blockers_test, work);
+
+	/* As seen by who finds that this kworker wants to run: it was preempted. */
+	guard(irq)();
+	t->task = current;
+	t->func = workqueue_isolation_func(current);
+}
+
+static void blockers_work(struct kunit *test)
+{
+	struct blockers_test t = { };
+	const void *nothing;
+
+	INIT_WORK_ONSTACK(&t.work, blockers_work_func);
+	queue_work(system_percpu_wq, &t.work);
+	flush_work(&t.work);
+	destroy_work_on_stack(&t.work);
+	KUNIT_EXPECT_TRUE(test, t.task && t.task != current);
+	KUNIT_EXPECT_PTR_EQ(test, t.func, (const void *)blockers_work_func);
+
+	/* This is no kworker. */
+	scoped_guard (irq)
+		nothing = workqueue_isolation_func(current);
+	KUNIT_EXPECT_NULL(test, nothing);
+}
+
+static void blockers_irq_work_func(struct irq_work *work)
+{
+}
+
+static void blockers_irq_work(struct kunit *test)
+{
+	struct irq_work work = IRQ_WORK_INIT_HARD(blockers_irq_work_func);
+	struct task_isolation_blockers blockers = { };
+
+	scoped_guard (irq) {
+		irq_work_queue(&work);
+		tick_isolation_blockers(&blockers);
+	}
+	irq_work_sync(&work);
+	KUNIT_EXPECT_NE(test, blockers.bits & TASK_ISOLATION_BLOCKER_IRQ_WORK, 0);
+	KUNIT_EXPECT_PTR_EQ(test, blockers.func, (const void *)blockers_irq_work_func);
+}
+
+static void blockers_call_func(void *info)
+{
+	*(bool *)info = true;
+}
+
+/* As if another CPU had queued it: the interrupt is on its way. */
+static void blockers_call(struct kunit *test)
+{
+	bool called = false;
+	call_single_data_t csd = CSD_INIT(blockers_call_func, &called);
+	const void *func;
+	bool raised;
+
+	csd.node.u_flags = CSD_FLAG_LOCK;
+	scoped_guard (irq) {
+		__smp_call_single_queue(smp_processor_id(), &csd.node.llist);
+		raised = smp_call_raised();
+		func = smp_call_isolation_next();
+	}
+	while (!READ_ONCE(called))
+		cpu_relax();
+	KUNIT_EXPECT_TRUE(test, raised);
+	KUNIT_EXPECT_PTR_EQ(test, func, (const void *)blockers_call_func);
+}
+
 /* User space has been compiled with these. */
 static void record_layout(struct kunit *test)
 {
@@ -199,6 +279,9 @@ static struct kunit_case task_isolation_record_cases[] = {
 	KUNIT_CASE(culprit_writing),
 	KUNIT_CASE(culprit_full),
 	KUNIT_CASE(culprit_visible),
+	KUNIT_CASE(blockers_work),
+	KUNIT_CASE(blockers_irq_work),
+	KUNIT_CASE(blockers_call),
 	KUNIT_CASE(record_layout),
 	KUNIT_CASE(record_words),
 	{}

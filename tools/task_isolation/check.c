@@ -51,10 +51,14 @@ static void explain(const struct task_isolation_record *rec, unsigned long long 
 		printf("    the tick is needed for %s\n", rec->tick);
 	if (rec->timer[0])
 		printf("    the timer calls %s()\n", rec->timer);
+	if (rec->hidden & TASK_ISOLATION_HIDDEN_TIMER)
+		puts("    what the timer calls is a secret, see kptr_restrict");
 	if (!strcmp(rec->timer, "mce_timer_fn"))
 		puts("    which looks for corrected machine checks: boot with mce=ignore_ce");
 	if (rec->work[0])
 		printf("    the work is %s\n", rec->work);
+	if (rec->hidden & TASK_ISOLATION_HIDDEN_WORK)
+		puts("    what the work calls is a secret, see kptr_restrict");
 }
 
 /* Without high resolution timers no device is turned off, however good it is. */
@@ -115,10 +119,26 @@ static bool try_once(struct task_isolation_record *rec)
 	return false;
 }
 
+/* The thread that is isolated there, 0 for none, and for who may not know. */
+static int isolated_there(int cpu)
+{
+	char path[64], text[16];
+
+	snprintf(path, sizeof(path), SYS_CPU "/cpu%d/task_isolation/pid", cpu);
+	return read_text(path, text, sizeof(text)) > 0 ? atoi(text) : 0;
+}
+
 static bool check_cpu(int cpu, bool try)
 {
 	struct task_isolation_record rec;
+	int tid = isolated_there(cpu);
 
+	/* To look at what stands in the way there takes that CPU. */
+	if (tid) {
+		printf("cpu %d: %sin use%s: thread %d is isolated there, and left alone\n", cpu,
+		       try ? red() : green(), plain(), tid);
+		return !try;
+	}
 	if (!bind_to(cpu)) {
 		printf("cpu %d: %scan't say%s: this process may not run there: %s\n", cpu, red(),
 		       plain(), strerror(errno));

@@ -55,7 +55,7 @@ static void print_last(int cpu)
 	if (pid)
 		printf(" by %s%s/%d%s on cpu %s", bold(), comm, pid, plain(), from);
 	else if (from[0] && from[0] != '-')
-		printf(" by an interrupt on cpu %s", from);
+		printf(" by an interrupt or the idle loop on cpu %s", from);
 	putchar('\n');
 }
 

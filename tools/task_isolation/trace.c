@@ -110,6 +110,7 @@ static int follow(struct tracefs_instance *instance, long count)
 int cmd_trace(int argc, char **argv)
 {
 	struct tracefs_instance *instance;
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
 	struct sigaction sa = { .sa_handler = on_signal };
 	int status = EXIT_WRONG, opt;
 	bool all = false;
@@ -138,8 +139,9 @@ int cmd_trace(int argc, char **argv)
 
 	if (read_cpus(SYS_CPU "/task_isolation", &set) > 0)
 		stay_away(&set);
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
+	/* The instance is removed whatever ends this, a pipe to head included. */
+	for (unsigned int i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		sigaction(ends[i], &sa, NULL);
 
 	snprintf(name, sizeof(name), "taskiso-%d", getpid());
 	instance = tracefs_instance_create(name);

@@ -49,8 +49,9 @@ static const struct {
 	{ TASK_ISOLATION_BLOCKER_LRU, "batches of pages are to be drained" },
 	{ TASK_ISOLATION_BLOCKER_SOFTIRQ, "a softirq is pending" },
 	{ TASK_ISOLATION_BLOCKER_IRQ_WORK, "an irq_work is pending" },
-	{ TASK_ISOLATION_BLOCKER_RCU, "RCU has callbacks on that CPU" },
+	{ TASK_ISOLATION_BLOCKER_RCU, "RCU needs that CPU: callbacks, or a grace period" },
 	{ TASK_ISOLATION_BLOCKER_SIGNAL, "a signal came" },
+	{ TASK_ISOLATION_BLOCKER_CALL, "a function call of another CPU is on its way" },
 };
 
 /* The text of the lowest bit, which is cleared. NULL when none is left. */

@@ -44,7 +44,8 @@
 		{ 1ULL << 22,	"softirq" },				\
 		{ 1ULL << 23,	"irq_work" },				\
 		{ 1ULL << 24,	"rcu" },				\
-		{ 1ULL << 25,	"signal" })
+		{ 1ULL << 25,	"signal" },				\
+		{ 1ULL << 26,	"call" })
 
 /**
  * enter - a thread is about to be isolated on this CPU
@@ -85,6 +86,7 @@ TRACE_EVENT(blocked,
 		__field(int,		err)
 		__field(u64,		blockers)
 		__field(const void *,	timer)
+		__field(const void *,	func)
 		__field(pid_t,		pid)
 		__field(pid_t,		tid)
 		__array(char,		comm,	TASK_COMM_LEN)
@@ -96,6 +98,7 @@ TRACE_EVENT(blocked,
 		__entry->err		= err;
 		__entry->blockers	= blockers->bits;
 		__entry->timer		= blockers->timer;
+		__entry->func		= blockers->func;
 		__entry->pid		= blockers->task.pid;
 		__entry->tid		= blockers->task.tid;
 		memcpy(__entry->comm, blockers->task.comm, TASK_COMM_LEN);
@@ -103,10 +106,10 @@ TRACE_EVENT(blocked,
 		__assign_str(work);
 	),
 
-	TP_printk("err=%d blockers=%s task=%s/%d tick=%s timer=%ps work=%s",
+	TP_printk("err=%d blockers=%s task=%s/%d tick=%s timer=%ps work=%s func=%ps",
 		  __entry->err, show_task_isolation_blockers(__entry->blockers),
 		  __entry->comm, __entry->tid, __get_str(tick), __entry->timer,
-		  __get_str(work))
+		  __get_str(work), __entry->func)
 );
 
 /**

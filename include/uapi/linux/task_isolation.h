@@ -66,7 +66,7 @@ enum task_isolation_cause {
 #define TASK_ISOLATION_BLOCKER_DEVICE	(1ULL << 5)	/* Timer device can't be turned off */
 #define TASK_ISOLATION_BLOCKER_EINVAL	0xffffULL	/* All of the first group */
 
-#define TASK_ISOLATION_BLOCKER_TASK	(1ULL << 16)	/* Another task, see blocker_* */
+#define TASK_ISOLATION_BLOCKER_TASK	(1ULL << 16)	/* Another task, see blocker_*, work */
 #define TASK_ISOLATION_BLOCKER_RESCHED	(1ULL << 17)	/* The scheduler wants the CPU */
 #define TASK_ISOLATION_BLOCKER_TICK	(1ULL << 18)	/* Somebody needs the tick, see tick */
 #define TASK_ISOLATION_BLOCKER_TIMER	(1ULL << 19)	/* Timer pending, see timer */
@@ -74,8 +74,9 @@ enum task_isolation_cause {
 #define TASK_ISOLATION_BLOCKER_LRU	(1ULL << 21)	/* Page batches to be drained, see work */
 #define TASK_ISOLATION_BLOCKER_SOFTIRQ	(1ULL << 22)	/* Softirq pending, see work */
 #define TASK_ISOLATION_BLOCKER_IRQ_WORK	(1ULL << 23)	/* irq_work pending, see work */
-#define TASK_ISOLATION_BLOCKER_RCU	(1ULL << 24)	/* RCU callbacks on this CPU, see work */
+#define TASK_ISOLATION_BLOCKER_RCU	(1ULL << 24)	/* RCU needs this CPU, see work */
 #define TASK_ISOLATION_BLOCKER_SIGNAL	(1ULL << 25)	/* A signal or task work came */
+#define TASK_ISOLATION_BLOCKER_CALL	(1ULL << 26)	/* Function call on its way, see work */
 
 /**
  * struct task_isolation_record - What happened to the isolation of this thread
@@ -112,7 +113,8 @@ enum task_isolation_cause {
  * @blocker_comm:	For TASK_ISOLATION_BLOCKER_TASK: name of the other thread
  * @tick:		For TASK_ISOLATION_BLOCKER_TICK: who needs it
  * @timer:		For TASK_ISOLATION_BLOCKER_TIMER: its function, see @what
- * @work:		Which work is pending, for the blockers which say so
+ * @work:		Which work is pending, for blockers which say so: that of the
+ *			kworker in @blocker_comm, of an irq_work or call, or words
  *
  * Filled by prctl(PR_TASK_ISOLATION_RECORD, record, size, 0, 0), for the calling
  * thread. The structure can only grow. A program built with a larger one than
@@ -143,12 +145,13 @@ struct task_isolation_record {
 	char	blocker_comm[16];
 	char	tick[32];
 	char	timer[64];
-	char	work[32];
+	char	work[64];
 };
 
-#define TASK_ISOLATION_RECORD_SIZE_VER0	328	/* sizeof first published struct */
+#define TASK_ISOLATION_RECORD_SIZE_VER0	360	/* sizeof first published struct */
 
 #define TASK_ISOLATION_HIDDEN_WHAT	(1U << 0)	/* The function in what */
 #define TASK_ISOLATION_HIDDEN_TIMER	(1U << 1)	/* The function in timer */
+#define TASK_ISOLATION_HIDDEN_WORK	(1U << 2)	/* The function in work */
 
 #endif /* _UAPI_LINUX_TASK_ISOLATION_H */

@@ -218,9 +218,44 @@ TEST_F_TIMEOUT(iso, trap_kernel_register, ISO_TIMEOUT)
 
 #else /* !__aarch64__ */
 
-TEST(arm64)
+TEST(arm64_mrs)
 {
-	SKIP(return, "not arm64");
+	iso_elsewhere(_metadata, "not arm64");
+}
+
+TEST(arm64_sve)
+{
+	iso_elsewhere(_metadata, "not arm64");
+}
+
+TEST(arm64_sme)
+{
+	iso_elsewhere(_metadata, "not arm64");
+}
+
+TEST(arm64_mte)
+{
+	iso_elsewhere(_metadata, "not arm64");
+}
+
+TEST(arm64_mte_leave)
+{
+	iso_elsewhere(_metadata, "not arm64");
+}
+
+TEST(arm64_single_step)
+{
+	iso_elsewhere(_metadata, "not arm64");
+}
+
+TEST(arm64_trap_pc_alignment)
+{
+	iso_elsewhere(_metadata, "not arm64");
+}
+
+TEST(arm64_trap_kernel_register)
+{
+	iso_elsewhere(_metadata, "not arm64");
 }
 
 #endif /* __aarch64__ */

@@ -91,6 +91,7 @@ TEST_F(call, no_cpu)
 /* A clock that needs the tick: permanent, so no EAGAIN. */
 TEST_F(call, unstable_clock)
 {
+	struct task_isolation_record rec = { 0 };
 	const char *reason;
 	int cpu, cpu2;
 
@@ -100,6 +101,9 @@ TEST_F(call, unstable_clock)
 	ASSERT_EQ(0, iso_pin(cpu));
 	EXPECT_EQ(-1, iso_prctl(PR_TASK_ISOLATION_ENABLE));
 	EXPECT_EQ(EINVAL, errno);
+	ASSERT_EQ(0, iso_record(&rec));
+	EXPECT_EQ(TASK_ISOLATION_BLOCKER_CLOCK, rec.blockers);
+	EXPECT_EQ(TASK_ISOLATION_BLOCKER_CLOCK, rec.obstacles);
 }
 
 FIXTURE(iso) {};

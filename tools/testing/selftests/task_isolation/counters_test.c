@@ -231,6 +231,59 @@ TEST_F_TIMEOUT(counters, secret_function, ISO_TIMEOUT)
 	EXPECT_STREQ("", what);
 }
 
+/* Reads what names tasks. Returns which of them do, as bits. */
+static int read_tasks(void)
+{
+	static const struct {
+		const char	*file;
+		const char	*none;
+	} tasks[] = {
+		{ "pid", "0" }, { "last_culprit_pid", "0" }, { "last_culprit_comm", "" },
+	};
+	char path[96], text[32];
+	unsigned int i;
+	int seen = 0;
+
+	for (i = 0; i < ARRAY_SIZE(tasks); i++) {
+		file_path(path, sizeof(path), tasks[i].file);
+		if (iso_read_file(path, text, sizeof(text)) < 0)
+			return 100;
+		if (strcmp(text, tasks[i].none))
+			seen |= 1 << i;
+	}
+	return seen;
+}
+
+/* A pid namespace in which the tasks are not does not show them. */
+TEST_F_TIMEOUT(counters, namespace, ISO_TIMEOUT)
+{
+	int status = 0;
+	pid_t pid;
+
+	if (!iso_lose_to_sender(_metadata, &iso_sender_case))
+		return;
+	iso_start_quiet(_metadata, &iso_spin_case);
+	EXPECT_EQ(7, read_tasks());
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		if (unshare(CLONE_NEWPID))
+			_exit(101);
+		pid = fork();
+		if (!pid)
+			_exit(read_tasks());
+		waitpid(pid, &status, 0);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 102);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	iso_expect_silent(_metadata);
+	if (WEXITSTATUS(status) == 101)
+		SKIP(return, "can't make a pid namespace");
+	EXPECT_EQ(0, status) {
+		TH_LOG("0x%x of pid, last_culprit_pid, last_culprit_comm", WEXITSTATUS(status));
+	}
+}
+
 /* How many files there are that the calling thread can open. Or -1. */
 static int count_open(int *files)
 {

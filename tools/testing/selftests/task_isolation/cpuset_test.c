@@ -98,7 +98,7 @@ static void prepare_move(struct iso_shared *sh)
 }
 
 static const struct iso_case partition_case = {
-	.flags = ISO_USR1, .prepare = prepare_move,
+	.flags = ISO_USR1, .prepare = prepare_move, .finish = iso_finish_record,
 };
 
 static void expect_no_isolation_cpu(struct __test_metadata *_metadata)
@@ -108,9 +108,13 @@ static void expect_no_isolation_cpu(struct __test_metadata *_metadata)
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
+		struct task_isolation_record rec = { 0 };
+
 		if (iso_pin(iso.cpu))
 			_exit(2);
-		_exit(iso_prctl(ISO_USR1) == -1 && errno == EINVAL ? 0 : 1);
+		if (iso_prctl(ISO_USR1) != -1 || errno != EINVAL)
+			_exit(1);
+		_exit(!iso_record(&rec) && rec.blockers == TASK_ISOLATION_BLOCKER_DOMAIN ? 0 : 3);
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
@@ -143,7 +147,9 @@ TEST_F_TIMEOUT(cpuset, break, ISO_TIMEOUT)
 		return;
 	iso_start_quiet(_metadata, &partition_case);
 	ASSERT_EQ(0, set_partition("member"));
-	iso_expect_loss(_metadata, SIGUSR1, NULL);
+	iso_expect_loss(_metadata, SIGUSR1, "affinity change");
+	EXPECT_EQ(TASK_ISOLATION_AFFINITY, iso.sh->rec.cause);
+	EXPECT_EQ(getpid(), iso.sh->rec.culprit_tid);
 }
 
 TEST_F_TIMEOUT(cpuset, keep, ISO_TIMEOUT)

@@ -112,7 +112,8 @@ static void __maybe_unused expect_interrupt(struct __test_metadata *_metadata)
 	}
 	if (rec->cause == TASK_ISOLATION_SIGNAL)
 		return;
-	snprintf(text, sizeof(text), " by an interrupt on cpu %d", rec->culprit_cpu);
+	snprintf(text, sizeof(text), " by an interrupt or the idle loop on cpu %d",
+		 rec->culprit_cpu);
 	expect_log(_metadata, text);
 }
 

@@ -13,12 +13,16 @@
  *  * culprit.two_*	Two who do the same at once
  *  * culprit.irq_*	An interrupt on another CPU, whose task has no part in it
  *  * culprit.none_*	Nobody did anything to an isolated thread
+ *  * culprit.user_*	Users as the thread's user namespace has them
  *  * ns.*		What is visible from inside of a pid namespace
  */
 #include <sys/syscall.h>
 #include <sys/time.h>
 
 #include "culprit.h"
+
+/* Of /proc/sys/kernel/overflowuid */
+#define OVERFLOW_UID	65534
 
 FIXTURE(culprit) {};
 
@@ -636,6 +640,33 @@ TEST_F_TIMEOUT(culprit, none_not_isolated, ISO_TIMEOUT)
 
 /* Namespaces. The victim is the first process of one, the test is outside. */
 
+static void prepare_user_namespace(struct iso_shared *sh)
+{
+	sh->val[0] = unshare(CLONE_NEWUSER) ? errno : 0;
+}
+
+/* A user that has no number there is the one that stands for all of these. */
+TEST_F_TIMEOUT(culprit, user_namespace, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_user_namespace, .act = iso_act_spin,
+		.finish = iso_finish_record,
+	};
+	cpu_set_t set;
+
+	iso_start_quiet(_metadata, &c);
+	if (iso.sh->val[0])
+		SKIP(return, "can't make a user namespace: %s", strerror(iso.sh->val[0]));
+	iso_housekeeping(&set);
+	CPU_SET(iso.cpu, &set);
+	ASSERT_EQ(0, sched_setaffinity(iso.victim, sizeof(set), &set));
+	iso_expect_one(_metadata, SIGUSR1);
+	iso_expect_recorded(_metadata, TASK_ISOLATION_AFFINITY);
+	EXPECT_EQ(getpid(), iso.sh->rec.culprit_pid);
+	EXPECT_EQ(OVERFLOW_UID, iso.sh->rec.culprit_uid);
+	EXPECT_EQ(OVERFLOW_UID, iso.sh->info.si_uid);
+}
+
 FIXTURE(ns) {};
 
 FIXTURE_SETUP(ns)
@@ -763,6 +794,60 @@ TEST_F_TIMEOUT(ns, inside_gone, ISO_TIMEOUT)
 	EXPECT_TRUE(!iso.sh->rec.culprit_pid || iso.sh->rec.culprit_pid == iso.sh->sender_tid);
 	EXPECT_EQ(iso.sh->rec.culprit_pid, iso.sh->rec.culprit_tid);
 	EXPECT_STREQ(iso.sh->rec.culprit_pid ? "iso-child" : "", iso.sh->rec.culprit_comm);
+}
+
+/* Who stands in the way of a request, which a child without privileges makes. */
+static void ask_behind(struct __test_metadata *_metadata, const char *comm)
+{
+	const struct task_isolation_record *rec = &iso.sh->rec;
+	int i;
+
+	iso.victim = fork();
+	ASSERT_LE(0, iso.victim);
+	if (!iso.victim) {
+		iso_prepare(iso.sh, iso.cpu);
+		if (iso_drop_uid())
+			_exit(3);
+		for (i = 0; i < 20; i++) {
+			if (!iso_prctl(ISO_USR1))
+				_exit(1);
+			iso_finish_record(iso.sh);
+			if ((rec->blockers & TASK_ISOLATION_BLOCKER_TASK) &&
+			    !strcmp(rec->blocker_comm, comm))
+				_exit(0);
+		}
+		_exit(2);
+	}
+	EXPECT_EQ(0, iso_wait_exit()) {
+		TH_LOG("blockers 0x%llx, the task is '%s'", (unsigned long long)rec->blockers,
+		       rec->blocker_comm);
+	}
+}
+
+TEST_F_TIMEOUT(ns, blocker_inside, ISO_TIMEOUT)
+{
+	pid_t pid = iso_run_busy(_metadata, false);
+
+	ask_behind(_metadata, "iso-busy");
+	iso_end(pid);
+	EXPECT_EQ(1, iso.sh->rec.blocker_pid);
+	EXPECT_EQ(1, iso.sh->rec.blocker_tid);
+}
+
+TEST_F_TIMEOUT(ns, blocker_outside, ISO_TIMEOUT)
+{
+	int fd = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	pid_t pid;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, setns(fd, CLONE_NEWPID));
+	close(fd);
+	pid = iso_run_busy(_metadata, false);
+	ASSERT_EQ(0, unshare(CLONE_NEWPID));
+	ask_behind(_metadata, "");
+	iso_end(pid);
+	EXPECT_EQ(0, iso.sh->rec.blocker_pid);
+	EXPECT_EQ(0, iso.sh->rec.blocker_tid);
 }
 
 TEST_HARNESS_MAIN

@@ -433,13 +433,29 @@ static const struct {
 	{ TASK_ISOLATION_BLOCKER_IRQ_WORK,	"irq_work" },
 	{ TASK_ISOLATION_BLOCKER_RCU,		"rcu" },
 	{ TASK_ISOLATION_BLOCKER_SIGNAL,	"signal" },
+	{ TASK_ISOLATION_BLOCKER_CALL,		"call" },
 };
 
 #define ASKS	20
 
-/* Asks in a child on @cpu until a refusal has this reason; the last event of it. */
-static const struct event *ask(struct __test_metadata *_metadata, int cpu, int err, uint64_t why)
+/* By the record, there may be others for a moment */
+static bool is_named(const struct task_isolation_record *rec, bool fifo, uint64_t why)
 {
+	if (!(rec->blockers & why))
+		return false;
+	if (fifo)
+		return !strcmp(rec->work, ISO_WORK);
+	return why != TASK_ISOLATION_BLOCKER_TASK || !strcmp(rec->blocker_comm, "iso-busy");
+}
+
+/*
+ * Asks in a child on @cpu until a refusal has this reason, and, under SCHED_FIFO,
+ * until work is named. Returns the last event of it.
+ */
+static const struct event *ask(struct __test_metadata *_metadata, int cpu, bool fifo, int err,
+			       uint64_t why)
+{
+	const struct sched_param param = { .sched_priority = 2 };
 	const struct task_isolation_record *rec = &iso.sh->rec;
 	const struct event *e;
 	char words[256] = "";
@@ -448,8 +464,10 @@ static const struct event *ask(struct __test_metadata *_metadata, int cpu, int e
 	iso.victim = fork();
 	ASSERT_LE(0, iso.victim);
 	if (!iso.victim) {
+		if (fifo && sched_setscheduler(0, SCHED_FIFO, &param))
+			_exit(1);
 		iso_prepare(iso.sh, cpu);
-		while (iso.sh->count < ASKS && !(rec->blockers & why)) {
+		while (iso.sh->count < ASKS && !is_named(rec, fifo, why)) {
 			iso.sh->count++;
 			if (!iso_prctl(ISO_USR1))
 				iso_prctl(0);
@@ -483,7 +501,8 @@ TEST_F_TIMEOUT(events, blocked_einval, ISO_TIMEOUT)
 {
 	const struct event *e;
 
-	e = ask(_metadata, iso_housekeeping_cpu(false), EINVAL, TASK_ISOLATION_BLOCKER_NOHZ);
+	e = ask(_metadata, iso_housekeeping_cpu(false), false, EINVAL,
+		TASK_ISOLATION_BLOCKER_NOHZ);
 	/* It has asked once, and did not get as far as to the last check. */
 	EXPECT_EQ(1, iso.sh->count);
 	EXPECT_EQ(0, count_events(iso.sh->tid, "enter", NULL));
@@ -494,22 +513,31 @@ TEST_F_TIMEOUT(events, blocked_einval, ISO_TIMEOUT)
 
 TEST_F_TIMEOUT(events, blocked_task, ISO_TIMEOUT)
 {
-	struct iso_shared *other = iso_share(sizeof(*other));
 	const struct event *e;
 	char who[32];
 	pid_t pid;
 
-	ASSERT_TRUE(other != MAP_FAILED);
-	pid = iso_start_busy(other, iso.cpu, false);
-	ASSERT_LT(0, pid);
-	ASSERT_TRUE(iso_wait_for(pid, &other->count, 1));
-	e = ask(_metadata, iso.cpu, EAGAIN, TASK_ISOLATION_BLOCKER_TASK);
+	pid = iso_run_busy(_metadata, false);
+	e = ask(_metadata, iso.cpu, false, EAGAIN, TASK_ISOLATION_BLOCKER_TASK);
 	iso_end(pid);
-	expect_text(_metadata, e, "blockers", "task");
 	snprintf(who, sizeof(who), "iso-busy/%d", pid);
 	expect_text(_metadata, e, "task", who);
-	expect_text(_metadata, e, "tick", "-");
-	expect_text(_metadata, e, "work", "-");
+	expect_text(_metadata, e, "tick", iso.sh->rec.blockers & TASK_ISOLATION_BLOCKER_TICK ?
+		    iso.sh->rec.tick : "-");
+}
+
+TEST_F_TIMEOUT(events, blocked_work, ISO_TIMEOUT)
+{
+	const struct event *e;
+	pid_t pid, work;
+
+	pid = iso_run_busy(_metadata, true);
+	work = iso_start_work();
+	ASSERT_LT(0, work);
+	e = ask(_metadata, iso.cpu, true, EAGAIN, TASK_ISOLATION_BLOCKER_TASK);
+	iso_end(pid);
+	iso_end(work);
+	expect_text(_metadata, e, "func", ISO_WORK);
 }
 
 /* "	field:TYPE NAME;	offset:...", where an array's size is behind its name. */

@@ -78,7 +78,7 @@ static void __maybe_unused iso_setup_cpu(struct __test_metadata *_metadata)
 	iso_open(_metadata);
 }
 
-static void iso_close(struct __test_metadata *_metadata)
+static void __maybe_unused iso_close(struct __test_metadata *_metadata)
 {
 	int i, unknown;
 
@@ -483,10 +483,50 @@ static pid_t __maybe_unused iso_start_busy(struct iso_shared *other, int cpu, bo
 	}
 }
 
+/* The same on the isolation CPU, and waits until it runs there. */
+static pid_t __maybe_unused iso_run_busy(struct __test_metadata *_metadata, bool fifo)
+{
+	struct iso_shared *other = iso_share(sizeof(*other));
+	pid_t pid;
+
+	ASSERT_TRUE(other != MAP_FAILED);
+	pid = iso_start_busy(other, iso.cpu, fifo);
+	ASSERT_LT(0, pid);
+	ASSERT_TRUE(iso_wait_for(pid, &other->count, 1));
+	return pid;
+}
+
+#define ISO_WORK	"refresh_vm_stats"
+
+/*
+ * Starts a process that has work queued on each CPU, with this function, and
+ * waits for it, over and over. Returns its id.
+ */
+static pid_t __maybe_unused iso_start_work(void)
+{
+	pid_t pid = fork();
+	char data[16];
+	int fd;
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	do {
+		fd = open("/proc/sys/vm/stat_refresh", O_RDONLY | O_CLOEXEC);
+	} while (fd >= 0 && read(fd, data, sizeof(data)) >= 0 && !close(fd));
+	_exit(1);
+}
+
 static void __maybe_unused iso_end(pid_t pid)
 {
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+}
+
+/* A row that another architecture has */
+static void __maybe_unused iso_elsewhere(struct __test_metadata *_metadata, const char *reason)
+{
+	SKIP(return, "%s", reason);
 }
 
 #endif /* __TASK_ISOLATION_FIXTURE_H */

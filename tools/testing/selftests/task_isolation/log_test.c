@@ -8,6 +8,7 @@
  *			loss
  *  * log.limited	Without: a thread that loses all the time, because it wants
  *			to, does not fill the log. What is left out is counted.
+ *  * log.restricted	Nobody reads it who has no right to read the log
  *
  * Whether there is a line or not, the thread is told each time, and each line
  * names the thread, the CPU and the cause.
@@ -152,6 +153,29 @@ TEST_F_TIMEOUT(log, limited, ISO_TIMEOUT)
 	iso_sleep_ms(INTERVAL_MS + 100);
 	EXPECT_EQ(1, lose(_metadata, 1));
 	EXPECT_LE(1 + LOSSES - lines, count_suppressed() - before);
+}
+
+#define RESTRICT	"/proc/sys/kernel/dmesg_restrict"
+
+/* Lines name functions and threads to everybody, unless the whole log is a secret. */
+TEST_F_TIMEOUT(log, restricted, ISO_TIMEOUT)
+{
+	char old[16];
+	int status;
+	pid_t pid;
+
+	if (iso_read_file(RESTRICT, old, sizeof(old)) < 0 || iso_write_file(RESTRICT, "1"))
+		SKIP(return, "can't write to " RESTRICT ": %s", strerror(errno));
+	lose(_metadata, 1);
+	pid = fork();
+	if (!pid) {
+		if (iso_drop_uid())
+			_exit(2);
+		_exit(open("/dev/kmsg", O_RDONLY) >= 0 || errno != EPERM);
+	}
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, iso_write_file(RESTRICT, old));
 }
 
 TEST_HARNESS_MAIN

@@ -8,7 +8,8 @@
  *			happens exactly once
  *  * iso.deliver_*	Which signal, and what if it is blocked or ignored
  *  * iso.fault_*	Page faults that the kernel resolves
- *  * iso.trap_*	Exceptions that end in a signal: that one, no other
+ *  * iso.trap_*	Exceptions that end in a signal: that one, no other; and
+ *			one that the kernel resolves
  *  * iso.signal_*	Signals from outside
  *  * iso.affinity_*	The thread is moved, or could be
  *  * iso.child_*	fork, clone, vfork and exec: no child is born isolated
@@ -21,7 +22,9 @@
 #include <dirent.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/hw_breakpoint.h>
 #include <linux/membarrier.h>
+#include <linux/perf_event.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <stddef.h>
@@ -596,6 +599,40 @@ ISO_ACT_JUMP(breakpoint, __asm__ __volatile__("ebreak"))
 #else
 #define NO_TRAPS
 #endif
+
+static unsigned int watched;
+
+/* A watchpoint that only counts: the kernel resolves the exception. */
+static void prepare_watch(struct iso_shared *sh)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT, .size = sizeof(attr),
+		.bp_type = HW_BREAKPOINT_W, .bp_addr = (unsigned long)&watched,
+		.bp_len = HW_BREAKPOINT_LEN_4, .exclude_kernel = 1, .exclude_hv = 1,
+	};
+
+	if (syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0) < 0)
+		sh->val[0] = errno;
+}
+
+static void act_watch(struct iso_shared *sh)
+{
+	STORE(watched, 1);
+}
+
+TEST_F_TIMEOUT(iso, trap_watchpoint, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_watch, .act = act_watch,
+	};
+
+	iso_start_acted(_metadata, &c);
+	if (iso.sh->val[0])
+		SKIP(return, "no watchpoint: %s", strerror(iso.sh->val[0]));
+	iso_expect_loss(_metadata, SIGUSR1, "trap (");
+	/* Kernel text is patched a second after a task's last event is gone. */
+	iso_sleep_ms(2000);
+}
 
 static void run_trap(struct __test_metadata *_metadata,
 		     const struct iso_case *c, int sig)

@@ -9,9 +9,13 @@
  *  * sender.call_*		Who had a function called there
  *  * sender.wakeup_*		Who woke up a task there
  *  * sender.irq_*		An interrupt on another CPU did
+ *  * sender.queue_*		Who queued a timer or work there, as drivers do
+ *  * sender.fault_slow		Nobody, if it comes while a fault is handled
  *  * sender.hotplug_*		CPUs going down: of those who work at that, one
  */
 #include <linux/perf_event.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 
@@ -330,6 +334,179 @@ TEST_F_TIMEOUT(sender, irq_wakeup, ISO_TIMEOUT)
 	expect_interrupt(_metadata);
 	EXPECT_EQ(0, iso.sh->info.si_pid);
 	iso_end(reader);
+}
+
+/* What drivers do: by way of files that kernels made for these tests have. */
+
+#define DEBUGFS		"/sys/kernel/debug"
+#define QUEUE_DIR	DEBUGFS "/task_isolation_queue/"
+
+static bool can_queue(void)
+{
+	if (access(QUEUE_DIR, F_OK))
+		mount("none", DEBUGFS, "debugfs", 0, NULL);
+	return !access(QUEUE_DIR "call", W_OK);
+}
+
+static int queue_there(const char *what)
+{
+	char path[64], cpu[16];
+
+	snprintf(path, sizeof(path), QUEUE_DIR "%s", what);
+	snprintf(cpu, sizeof(cpu), "%d", iso.cpu);
+	return iso_write_file(path, cpu);
+}
+
+/* False if it can't be queued. */
+static bool lose_to_queue(struct __test_metadata *_metadata, const char *what)
+{
+	if (!can_queue())
+		SKIP(return false, "no " QUEUE_DIR ": CONFIG_TASK_ISOLATION_TEST_QUEUE is not set");
+	iso_start_quiet(_metadata, &spin_case);
+	EXPECT_EQ(0, queue_there(what));
+	iso_expect_loss(_metadata, SIGUSR1, NULL);
+	iso_expect_recorded(_metadata, iso.sh->rec.cause);
+	return true;
+}
+
+static void expect_what(struct __test_metadata *_metadata, unsigned int cause, const char *what)
+{
+	EXPECT_EQ(cause, iso.sh->rec.cause);
+	EXPECT_STREQ(what, iso.sh->rec.what);
+}
+
+/* A kworker was woken up, which is either cause. */
+static void expect_wakeup(struct __test_metadata *_metadata)
+{
+	EXPECT_TRUE(iso.sh->rec.cause == TASK_ISOLATION_RESCHED ||
+		    iso.sh->rec.cause == TASK_ISOLATION_IPI_FUNC) {
+		TH_LOG("cause %u %s", iso.sh->rec.cause, iso.sh->rec.what);
+	}
+}
+
+/* That CPU is told to look at its timers: this is what interrupts it, not the timer. */
+TEST_F_TIMEOUT(sender, queue_timer, ISO_TIMEOUT)
+{
+	if (!lose_to_queue(_metadata, "timer"))
+		return;
+	expect_what(_metadata, TASK_ISOLATION_IRQ_WORK, "nohz_full_kick_func");
+	expect_me(_metadata);
+}
+
+TEST_F_TIMEOUT(sender, queue_work, ISO_TIMEOUT)
+{
+	if (!lose_to_queue(_metadata, "work"))
+		return;
+	expect_wakeup(_metadata);
+	expect_me(_metadata);
+}
+
+/* The timer of delayed work stays on the housekeeping CPUs, and queues the work. */
+TEST_F_TIMEOUT(sender, queue_delayed_work, ISO_TIMEOUT)
+{
+	if (!lose_to_queue(_metadata, "delayed_work"))
+		return;
+	expect_wakeup(_metadata);
+	expect_interrupt(_metadata);
+}
+
+TEST_F_TIMEOUT(sender, queue_irq_work, ISO_TIMEOUT)
+{
+	if (!lose_to_queue(_metadata, "irq_work"))
+		return;
+	expect_what(_metadata, TASK_ISOLATION_IRQ_WORK, "queue_irq_work_func");
+	expect_me(_metadata);
+}
+
+TEST_F_TIMEOUT(sender, queue_call, ISO_TIMEOUT)
+{
+	if (!lose_to_queue(_metadata, "call"))
+		return;
+	expect_what(_metadata, TASK_ISOLATION_IPI_FUNC, "queue_call_func");
+	expect_me(_metadata);
+}
+
+/*
+ * A fault that another thread resolves, when it likes. What interrupts the CPU until
+ * the fault is over is not why it was entered.
+ */
+static char *slow_page;
+static int slow_fd;
+
+#define SLOW_ERR	0	/* why there is no such fault */
+#define SLOW_BEGUN	3	/* the victim waits in it */
+#define SLOW_DONE	4	/* so many calls until the victim was told */
+#define SLOW_PAGE	5	/* its address */
+#define SLOW_CALLS	2000
+
+static void prepare_slow(struct iso_shared *sh)
+{
+	unsigned long size = sysconf(_SC_PAGESIZE);
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_api api = { .api = UFFD_API };
+
+	slow_page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	STORE(sh->val[SLOW_PAGE], (long)slow_page);
+	reg.range.start = (unsigned long)slow_page;
+	reg.range.len = size;
+	slow_fd = syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+	if (slow_fd < 0 || ioctl(slow_fd, UFFDIO_API, &api) ||
+	    ioctl(slow_fd, UFFDIO_REGISTER, &reg) ||
+	    syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0))
+		STORE(sh->val[SLOW_ERR], errno);
+}
+
+static void act_slow(struct iso_shared *sh)
+{
+	if (!LOAD(sh->val[SLOW_ERR]))
+		__atomic_store_n(slow_page, 42, __ATOMIC_SEQ_CST);
+	iso_spin_until(&sh->stop);
+}
+
+static void sibling_slow(struct iso_shared *sh)
+{
+	unsigned long size = sysconf(_SC_PAGESIZE);
+	struct uffdio_zeropage zero = { .range.len = size };
+	struct uffd_msg msg;
+	int i;
+
+	zero.range.start = (unsigned long)slow_page;
+	if (LOAD(sh->val[SLOW_ERR]) || read(slow_fd, &msg, sizeof(msg)) != sizeof(msg))
+		return;
+	STORE(sh->val[SLOW_BEGUN], 1);
+	iso_wait_go(sh);
+	if (ioctl(slow_fd, UFFDIO_ZEROPAGE, &zero))
+		STORE(sh->sender_err, errno);
+	/* It goes on by now. These interrupt any CPU that runs one of our threads. */
+	for (i = 0; i < SLOW_CALLS && !LOAD(sh->sig_total); i++)
+		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	STORE(sh->val[SLOW_DONE], i);
+}
+
+TEST_F_TIMEOUT(sender, fault_slow, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_slow, .act = act_slow,
+		.sibling = sibling_slow, .finish = iso_finish_record,
+	};
+	int i;
+
+	iso_start(_metadata, &c);
+	iso_assert_isolated(_metadata, &iso.sh->ready);
+	if (LOAD(iso.sh->val[SLOW_ERR])) {
+		iso_stop(_metadata);
+		SKIP(return, "no userfaultfd: %s", strerror(iso.sh->val[SLOW_ERR]));
+	}
+	for (i = 0; i < ISO_WAIT_MS && !LOAD(iso.sh->val[SLOW_BEGUN]); i++)
+		iso_sleep_ms(1);
+	ASSERT_EQ(1, iso.sh->val[SLOW_BEGUN]);
+	STORE(iso.sh->go, 1);
+	iso_expect_loss(_metadata, SIGUSR1, "page fault at");
+	EXPECT_EQ(0, iso.sh->sender_err);
+	iso_expect_recorded(_metadata, TASK_ISOLATION_FAULT);
+	EXPECT_EQ((unsigned long)iso.sh->val[SLOW_PAGE], iso.sh->rec.number);
+	expect_nobody(_metadata);
+	TH_LOG("%ld calls while the fault went on", iso.sh->val[SLOW_DONE]);
 }
 
 /* CPUs going down. These come last: what they change may linger. */

@@ -8,6 +8,7 @@
  *			thread is isolated
  *  * sched.*		Starvation: whatever isolation has turned off for this CPU,
  *			a fair task behind a SCHED_FIFO one is still served
+ *  * balance.*		The scheduler has no thread look at its own memory
  */
 #include <dirent.h>
 #include <linux/io_uring.h>
@@ -324,6 +325,8 @@ FIXTURE(sched)
 FIXTURE_SETUP(sched)
 {
 	iso_setup_cpu(_metadata);
+	if (_metadata->exit_code == KSFT_SKIP)
+		return;
 	self->other = iso_share(sizeof(*self->other));
 	ASSERT_TRUE(self->other != MAP_FAILED);
 	/* The limit of realtime tasks must not be what helps the others. */
@@ -422,6 +425,42 @@ TEST_F_TIMEOUT(sched, fifo_other, ISO_TIMEOUT)
 	EXPECT_TRUE(iso_alive(pid));
 	iso_end(pid);
 	iso_expect_loss(_metadata, SIGUSR1, NULL);
+}
+
+#define NUMA_BALANCING	"/proc/sys/kernel/numa_balancing"
+
+FIXTURE(balance)
+{
+	char	numa[32];
+};
+
+FIXTURE_SETUP(balance)
+{
+	iso_setup_cpu(_metadata);
+	if (_metadata->exit_code == KSFT_SKIP)
+		return;
+	if (iso_read_file(NUMA_BALANCING, self->numa, sizeof(self->numa)) < 0 ||
+	    access(NUMA_BALANCING, W_OK))
+		SKIP(return, "can't write to " NUMA_BALANCING ": %s", strerror(errno));
+	ASSERT_EQ(0, iso_write_file(NUMA_BALANCING, "1"));
+}
+
+FIXTURE_TEARDOWN(balance)
+{
+	iso_close(_metadata);
+	if (self->numa[0])
+		iso_write_file(NUMA_BALANCING, self->numa);
+}
+
+/*
+ * A thread that has used a second of CPU time is due. Once a second another CPU
+ * does for the isolated one what its tick would, and could find that.
+ */
+TEST_F_TIMEOUT(balance, remote_tick, ISO_TIMEOUT)
+{
+	iso_start_quiet(_metadata, &iso_spin_case);
+	iso_sleep_ms(5000);
+	iso_expect_silent(_metadata);
 }
 
 TEST_HARNESS_MAIN
