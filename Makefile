@@ -39,7 +39,7 @@ help:
 	@echo '  distclean  remove build/, edits in build/tree included'
 	@echo
 	@echo '  ARCH=x86_64     the architecture of config, build, boot, run, bench:'
-	@echo '                  x86_64, arm64, arm or riscv'
+	@echo '                  x86_64, arm64, arm or riscv (not for bench)'
 	@echo '  ARCHS="x86_64 arm64 riscv arm"'
 	@echo '                  the architectures of check; ARCH= for one'
 	@echo '  DEBUG="x86_64 arm64"'

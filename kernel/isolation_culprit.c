@@ -10,7 +10,7 @@
  *
  * A name is in one of a few places for senders of that CPU:
  *
- *   FREE -> BUSY	a sender claims it, by cmpxchg
+ *   FREE -> BUSY	a sender claims it, by cmpxchg, and says which thread it is
  *   BUSY -> READY	the same sender has written its name, store-release
  *   READY -> FREE	the CPU itself, before it gets isolated again
  *
@@ -19,8 +19,9 @@
  *
  * The answer has to be right, or none. What an interrupt runs has an address,
  * the key: that of the call_single_data, irq_work or wake_entry on the queue of
- * the CPU. Until it has run nobody else can use it, so whoever left that key is
- * who sent it, however many others do the same at the same time::
+ * the CPU. Until the CPU has taken it off nobody else can use it, and who does
+ * after that finds that the CPU is not isolated any more. So whoever left that
+ * key is who sent it, however many others do the same at the same time::
  *
  *   sender A			sender B		isolated CPU
  *
@@ -53,20 +54,46 @@
  * One of the two sees what the other one did: a reschedule interrupt which hits
  * an isolated thread was sent by somebody who left a name. Whose, if there are
  * several? Maybe only one of them has sent its interrupt yet. Unless all are
- * the same thread, the answer is none. It is none, too, while somebody is still
- * writing, and when there were more senders than places.
+ * the same thread, the answer is none. It is none, too, while somebody else is
+ * still writing, and when there were more senders than places. A thread which
+ * leaves one name after the other is named: it has sent the interrupt of the
+ * first. And so it has if the second is that of a younger thread with the same
+ * number, as the older one is gone.
  *
- * What is left is a sender that finds the CPU not isolated and then takes longer
- * to send its interrupt than the thread takes to handle the flag, return to user
- * mode, call prctl() and be isolated; if another sender has left its name but
- * not yet sent its interrupt at that very moment, then that one is named. To
- * know of the former, senders would have to write before they look, for each
- * reschedule interrupt to whatever CPU.
+ * What is left is a sender C that looks before, and takes longer to send its
+ * interrupt than the thread takes to handle the flag, return to user mode, call
+ * prctl() and be isolated::
  *
- * And a signal says which process has sent it, not which thread. If one thread
- * of a process has made the CPU enter the kernel, and another one sends the
- * signal that is told before the CPU leaves it, then the former is named: it
- * was the interrupt, and the process is right.
+ *   sender C			isolated CPU			sender A
+ *
+ *   set flags
+ *   not isolated: no name,
+ *   or isolated: leave C
+ *				entry for another reason
+ *				handles the flag, prctl()
+ *				clear the names: forget C
+ *				isolated: no flags
+ *								set a flag
+ *								leave A
+ *   IPI			it was A, while it was C
+ *								IPI
+ *
+ * A has to be in the few instructions between its name and its interrupt at the
+ * very moment, otherwise the answer is none. To know of C, senders would have to
+ * write before they look, for each reschedule interrupt to whatever CPU.
+ *
+ * And a signal says which process has sent it, not which thread::
+ *
+ *   thread 1 of a process	thread 2 of it			isolated CPU
+ *
+ *   leave 1, IPI						entry
+ *				queue a signal
+ *				set TIF_SIGPENDING
+ *								tells of the signal:
+ *								it was 1, of that process
+ *				leave 2, IPI
+ *
+ * Thread 1 has interrupted it, and the process is right.
  *
  * A signal that stops a process is taken by one of its threads, which then
  * interrupts the others. That is not its own doing, so it leaves no name, only
@@ -95,12 +122,6 @@
 /* What senders queue is the address that the handler knows. */
 static_assert(offsetof(call_single_data_t, node.llist) == 0);
 static_assert(offsetof(struct irq_work, node.llist) == 0);
-
-enum {
-	SENDER_FREE,
-	SENDER_BUSY,
-	SENDER_READY,
-};
 
 /* Only for CPUs in nohz_full= */
 static DEFINE_PER_CPU(struct task_isolation_senders *, task_isolation_senders);
@@ -204,12 +225,15 @@ bool task_isolation_who_visible(const struct task_isolation_who *who, pid_t *pid
 static struct task_isolation_sender *
 task_isolation_senders_claim(struct task_isolation_senders *all)
 {
+	int busy = TASK_ISOLATION_SENDER_BUSY + (in_task() ? task_pid_nr(current) : 0);
+
 	for (int i = 0; i < TASK_ISOLATION_SENDERS; i++) {
 		struct task_isolation_sender *sender = &all->sender[i];
 
 		/* Pairs with the release in task_isolation_senders_clear(). */
-		if (atomic_read(&sender->state) == SENDER_FREE &&
-		    atomic_cmpxchg_acquire(&sender->state, SENDER_FREE, SENDER_BUSY) == SENDER_FREE)
+		if (atomic_read(&sender->state) == TASK_ISOLATION_SENDER_FREE &&
+		    atomic_cmpxchg_acquire(&sender->state, TASK_ISOLATION_SENDER_FREE,
+					   busy) == TASK_ISOLATION_SENDER_FREE)
 			return sender;
 	}
 	return NULL;
@@ -243,7 +267,7 @@ void task_isolation_senders_add(struct task_isolation_senders *all, const void *
 							TASK_ISOLATION_STACK_DEPTH, 2);
 
 	/* Pairs with the acquire in task_isolation_senders_find(). */
-	atomic_set_release(&sender->state, SENDER_READY);
+	atomic_set_release(&sender->state, TASK_ISOLATION_SENDER_READY);
 }
 
 /* Out of line part of task_isolation_send(). */
@@ -270,8 +294,8 @@ void task_isolation_senders_clear(struct task_isolation_senders *all)
 		struct task_isolation_sender *sender = &all->sender[i];
 
 		/* Pairs with the acquire in task_isolation_senders_claim(). */
-		if (atomic_read(&sender->state) == SENDER_READY)
-			atomic_set_release(&sender->state, SENDER_FREE);
+		if (atomic_read(&sender->state) == TASK_ISOLATION_SENDER_READY)
+			atomic_set_release(&sender->state, TASK_ISOLATION_SENDER_FREE);
 	}
 }
 
@@ -291,21 +315,29 @@ bool task_isolation_senders_find(const struct task_isolation_senders *all, const
 				 struct task_isolation_who *who, bool *kick)
 {
 	const struct task_isolation_sender *found = NULL;
+	pid_t writing = 0;
 
 	for (int i = 0; i < TASK_ISOLATION_SENDERS; i++) {
 		const struct task_isolation_sender *sender = &all->sender[i];
 		/* Pairs with the release in task_isolation_senders_add(). */
 		int state = atomic_read_acquire(&sender->state);
 
-		if (!key && state == SENDER_BUSY)
-			return false;
-		if (state != SENDER_READY || sender->key != key)
+		if (!key && state >= TASK_ISOLATION_SENDER_BUSY) {
+			pid_t tid = state - TASK_ISOLATION_SENDER_BUSY;
+
+			if (!tid || (writing && writing != tid))
+				return false;
+			writing = tid;
+		}
+		if (state != TASK_ISOLATION_SENDER_READY || sender->key != key)
 			continue;
 		if (found && !task_isolation_who_same(&found->who, &sender->who))
 			return false;
 		found = sender;
 	}
 	if (!found || (!key && READ_ONCE(all->full)))
+		return false;
+	if (writing && writing != found->who.tid)
 		return false;
 
 	*who = found->who;

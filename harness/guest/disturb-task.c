@@ -108,6 +108,8 @@ void finish_cgroup(void)
 	snprintf(text, sizeof(text), "%d", sh->victim_pid);
 	write_file("/sys/fs/cgroup/cgroup.procs", text);
 	rmdir(CGROUP);
+	/* What is left of it is freed later, by a kworker. */
+	finish_later();
 }
 
 static int inject_freeze(int round)

@@ -41,7 +41,7 @@
 #define PR_RECORD		49
 #define FLAGS			(1 | SIGUSR1 << 8)
 
-#define LOSS_MS			3000	/* to wait for a loss */
+#define LOSS_MS			15000	/* to wait for a loss */
 #define NOTHING_MS		60	/* the same, if it may be that none comes */
 #define READY_MS		20000	/* to be isolated again */
 #define IDLE_MS			150	/* to look for false alarms, after each kind */
@@ -172,12 +172,17 @@ static void handler(int sig, siginfo_t *info, void *context)
 {
 	int i = LOAD(sh->hits);
 	struct entry *e = &sh->log[i % LOG_SIZE];
+	static unsigned long long seen;
 
 	memset(&e->rec, 0, sizeof(e->rec));
 	if (prctl(PR_RECORD, &e->rec, sizeof(e->rec), 0, 0))
 		_exit(3);
 	victim_woken(sig, info, context);
-	sh->caused[e->rec.cause % TASK_ISOLATION_NR_CAUSES]++;
+	/* A signal may come right after the one that told of a loss. */
+	if (e->rec.losses != seen) {
+		seen = e->rec.losses;
+		sh->caused[e->rec.cause % TASK_ISOLATION_NR_CAUSES]++;
+	}
 	e->code = info->si_code;
 	e->error = info->si_errno;
 	STORE(sh->isolated, 0);

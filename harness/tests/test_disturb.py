@@ -71,6 +71,11 @@ class Goals(unittest.TestCase):
         self.assertEqual(self.judge(lines(cause_bad=15), short=True), [])
         self.assertIn("cause 98.93 %", self.judge(lines(cause_bad=16), short=True)[0])
 
+    def test_fewer_kinds_than_here(self):
+        figures = disturb.total(*disturb.parse(lines(number=30)))
+        self.assertEqual(disturb.missed(figures, False, 30), [])
+        self.assertIn("30 kinds", disturb.missed(figures, False, 31)[0])
+
     def test_too_few_kinds(self):
         self.assertIn("24 kinds", self.judge(lines(number=24))[0])
 

@@ -132,6 +132,10 @@ class Taskiso(unittest.TestCase):
                 ("nohz_full=2 isolcpus=nohz,domain,2 rcu_nocbs=2 nohz_full=3", 3,
                  "isolcpus=nohz,domain,managed_irq,3 rcu_nocbs=3 irqaffinity=0"),
                 ("isolcpus=domain,1-N nohz_full=all rcu_nocbs=all irqaffinity=0", 1, ""),
+                # Words without domain: the scheduler still uses the CPU.
+                ("isolcpus=nohz,3 nohz_full=3 rcu_nocbs=3 irqaffinity=0", 3,
+                 "isolcpus=nohz,domain,managed_irq,3"),
+                ("isolcpus=3 nohz_full=3 rcu_nocbs=3 irqaffinity=0", 3, ""),
                 ("quiet", 5, "isolcpus=nohz,domain,managed_irq,5 nohz_full=5 rcu_nocbs=5 irqaffinity=0"),
                 ("irqaffinity=1", 0, "isolcpus=nohz,domain,managed_irq,0 nohz_full=0 rcu_nocbs=0")):
             words.missing_parameters(line.encode(), cpu, text, 256)

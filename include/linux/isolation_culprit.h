@@ -37,9 +37,17 @@ struct task_isolation_who {
 	unsigned long	stack[TASK_ISOLATION_STACK_DEPTH];
 };
 
+/* Who may touch a place for a sender, see kernel/isolation_culprit.c */
+enum {
+	TASK_ISOLATION_SENDER_FREE,
+	TASK_ISOLATION_SENDER_READY,
+	/* Plus the number of the thread that writes, 0 for an interrupt */
+	TASK_ISOLATION_SENDER_BUSY,
+};
+
 /**
  * struct task_isolation_sender - One who is about to interrupt an isolated CPU
- * @state:	Who may touch it, see kernel/isolation_culprit.c
+ * @state:	One of the above
  * @kick:	The interrupt is to make the thread look at its flags
  * @key:	What the interrupt is going to run, NULL if it runs nothing
  * @who:	The sender

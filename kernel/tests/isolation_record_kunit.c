@@ -120,19 +120,49 @@ static void culprit_ambiguous(struct kunit *test)
 static void culprit_writing(struct kunit *test)
 {
 	struct culprit_test *t = test->priv;
-	int state;
+	/* Half written, by an interrupt */
+	int busy = TASK_ISOLATION_SENDER_BUSY;
 
 	task_isolation_senders_add(&t->all, NULL, false);
-	state = atomic_read(&t->all.sender[0].state);
 	task_isolation_senders_add(&t->all, t, false);
 
-	/* Half written: neither free nor what a finished one is */
-	atomic_set(&t->all.sender[1].state, state - 1);
+	atomic_set(&t->all.sender[1].state, busy);
 	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
 	KUNIT_EXPECT_FALSE(test, culprit_find(t, t));
 
 	task_isolation_senders_clear(&t->all);
-	KUNIT_EXPECT_EQ(test, atomic_read(&t->all.sender[1].state), state - 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->all.sender[1].state), busy);
+}
+
+/* Who writes its second name has sent the interrupt of its first. */
+static void culprit_writing_again(struct kunit *test)
+{
+	struct culprit_test *t = test->priv;
+	int busy = TASK_ISOLATION_SENDER_BUSY + task_pid_nr(current);
+
+	for (int i = 0; i < 3; i++)
+		task_isolation_senders_add(&t->all, NULL, false);
+
+	for (int i = 0; i < 3; i++) {
+		atomic_set(&t->all.sender[i].state, busy);
+		if (i == 2)
+			break;
+		KUNIT_EXPECT_TRUE(test, culprit_find(t, NULL));
+		KUNIT_EXPECT_EQ(test, t->who.tid, task_pid_nr(current));
+	}
+	/* Nobody has written. */
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
+
+	/* Somebody else writes, first or last, or besides. */
+	atomic_set(&t->all.sender[1].state, TASK_ISOLATION_SENDER_READY);
+	atomic_set(&t->all.sender[2].state, busy + 1);
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
+	atomic_set(&t->all.sender[0].state, busy + 1);
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
+	atomic_set(&t->all.sender[2].state, busy);
+	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
+	atomic_set(&t->all.sender[0].state, busy);
+	KUNIT_EXPECT_TRUE(test, culprit_find(t, NULL));
 }
 
 static void culprit_full(struct kunit *test)
@@ -277,6 +307,7 @@ static struct kunit_case task_isolation_record_cases[] = {
 	KUNIT_CASE(culprit_interrupt),
 	KUNIT_CASE(culprit_ambiguous),
 	KUNIT_CASE(culprit_writing),
+	KUNIT_CASE(culprit_writing_again),
 	KUNIT_CASE(culprit_full),
 	KUNIT_CASE(culprit_visible),
 	KUNIT_CASE(blockers_work),

@@ -150,9 +150,13 @@ void print_cpus(const cpu_set_t *set, char *buf, size_t size)
 	}
 }
 
-/* Is the CPU in this value? Words such as domain in front of the list are skipped. */
-static bool value_has_cpu(const char *value, int cpu)
+/*
+ * Is the CPU in this value, which may have words in front of the list? If it has,
+ * @word has to be one of them.
+ */
+static bool value_has_cpu(const char *value, const char *word, int cpu)
 {
+	bool found = false, words = false;
 	char list[4096];
 	cpu_set_t set;
 	size_t n;
@@ -161,8 +165,12 @@ static bool value_has_cpu(const char *value, int cpu)
 		n = strcspn(value, "\n ,");
 		if (value[n] != ',')
 			return false;
+		words = true;
+		found |= n == strlen(word) && !strncmp(value, word, n);
 		value += n + 1;
 	}
+	if (words && !found)
+		return false;
 	n = strcspn(value, "\n ");
 	if (n >= sizeof(list))
 		return false;
@@ -171,7 +179,10 @@ static bool value_has_cpu(const char *value, int cpu)
 	return parse_cpus(list, &set) > 0 && CPU_ISSET(cpu, &set);
 }
 
-/* Does the boot line have this parameter, for this CPU if that is not negative? */
+/*
+ * Does the boot line have this parameter, for this CPU if that is not negative?
+ * isolcpus=nohz,3 without the word domain leaves CPU 3 to the scheduler.
+ */
 bool has_parameter(const char *cmdline, const char *name, int cpu)
 {
 	size_t len = strlen(name);
@@ -181,7 +192,7 @@ bool has_parameter(const char *cmdline, const char *name, int cpu)
 			continue;
 		if (p[len] && p[len] != '=' && !isspace((unsigned char)p[len]))
 			continue;
-		if (cpu < 0 || (p[len] == '=' && value_has_cpu(p + len + 1, cpu)))
+		if (cpu < 0 || (p[len] == '=' && value_has_cpu(p + len + 1, "domain", cpu)))
 			return true;
 	}
 	return false;

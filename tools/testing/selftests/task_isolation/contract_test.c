@@ -6,10 +6,12 @@
  *
  *  * call.*		What the prctl says without an isolation CPU: unknown
  *			bits, signal numbers, other arguments
+ *  * no_kernel_support	What both prctls say in a kernel without the option
  *  * iso.einval_*	A thread that is not affine to exactly one isolation CPU
  *  * iso.enter_*	Entering, leaving, entering again
  *  * iso.exit_*	Exit by any path is silent and leaves nothing behind
- *  * iso.again_*	EAGAIN: who stands in the way, and that it goes away
+ *  * iso.again_*	EAGAIN: who stands in the way, and that it goes away; a
+ *			signal during the call
  *  * iso.cpus		The set of isolation CPUs in sysfs
  */
 #include <sys/resource.h>
@@ -104,6 +106,19 @@ TEST_F(call, unstable_clock)
 	ASSERT_EQ(0, iso_record(&rec));
 	EXPECT_EQ(TASK_ISOLATION_BLOCKER_CLOCK, rec.blockers);
 	EXPECT_EQ(TASK_ISOLATION_BLOCKER_CLOCK, rec.obstacles);
+}
+
+/* So that a program can tell it from a CPU that is busy. */
+TEST(no_kernel_support)
+{
+	struct task_isolation_record rec = { 0 };
+
+	if (built_in())
+		SKIP(return, "a kernel with CONFIG_TASK_ISOLATION");
+	expect_einval(_metadata, 0, 0, 0, 0);
+	expect_einval(_metadata, ISO_USR1, 0, 0, 0);
+	EXPECT_EQ(-1, iso_record(&rec));
+	EXPECT_EQ(EINVAL, errno);
 }
 
 FIXTURE(iso) {};
@@ -401,6 +416,72 @@ TEST_F_TIMEOUT(iso, again_cpu_timer, ISO_TIMEOUT)
 	EXPECT_EQ(0, iso_wait_exit()) {
 		TH_LOG("entered with a CPU timer running");
 	}
+}
+
+#define SIGNALS	500
+
+enum {
+	SIGNAL_ROUND = 2,	/* Up to which one SIGUSR2 each has been asked for */
+	SIGNAL_KEPT,		/* How often the call returned 0, */
+	SIGNAL_REFUSED,		/* and how often -EAGAIN */
+	SIGNAL_WRONG,		/* The first round in which that was not true */
+	SIGNAL_LOSSES,		/* How many losses that round had */
+	SIGNAL_RET,		/* and what the call returned */
+};
+
+/* In each round one signal comes, shortly before, during or after the call. */
+static void finish_signals(struct iso_shared *sh)
+{
+	__u64 losses;
+	int ret, round;
+
+	iso_record(&sh->rec);
+	for (round = 1; round <= SIGNALS && !sh->val[SIGNAL_WRONG]; round++) {
+		losses = sh->rec.losses;
+		STORE(sh->val[SIGNAL_ROUND], round);
+		/* However long the signal takes, it comes during some of the calls. */
+		iso_spin_rounds(1UL << round % 18);
+		ret = iso_prctl(ISO_USR1) ? -errno : 0;
+		while (LOAD(sh->sig[SIGUSR2]) < round)
+			;
+		/* If no signal ended isolation, then this does. */
+		getppid();
+		iso_record(&sh->rec);
+		losses = sh->rec.losses - losses;
+		sh->val[ret ? SIGNAL_REFUSED : SIGNAL_KEPT]++;
+		if (losses != !ret || (ret && ret != -EAGAIN)) {
+			sh->val[SIGNAL_LOSSES] = losses;
+			sh->val[SIGNAL_RET] = ret;
+			sh->val[SIGNAL_WRONG] = round;
+		}
+	}
+}
+
+/*
+ * A handler that runs on the way out voids the request, which has succeeded
+ * already: the call has to say so. After a 0 each loss is told.
+ */
+TEST_F_TIMEOUT(iso, again_signal, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .finish = finish_signals };
+	int round, looks = 0;
+
+	iso_start_quiet(_metadata, &c);
+	STORE(iso.sh->stop, 1);
+	for (round = 1; round <= SIGNALS; round++) {
+		while (LOAD(iso.sh->val[SIGNAL_ROUND]) < round &&
+		       (++looks % 10000 || iso_alive(iso.victim)))
+			;
+		if (kill(iso.victim, SIGUSR2))
+			break;
+	}
+	iso_stop(_metadata);
+	EXPECT_EQ(0, iso.sh->val[SIGNAL_WRONG]) {
+		TH_LOG("round %ld: returned %ld, losses %ld", iso.sh->val[SIGNAL_WRONG],
+		       iso.sh->val[SIGNAL_RET], iso.sh->val[SIGNAL_LOSSES]);
+	}
+	EXPECT_EQ(SIGNALS, iso.sh->val[SIGNAL_KEPT] + iso.sh->val[SIGNAL_REFUSED]);
+	TH_LOG("%ld of %d calls were refused", iso.sh->val[SIGNAL_REFUSED], SIGNALS);
 }
 
 TEST_HARNESS_MAIN

@@ -36,6 +36,7 @@ struct counters {
 };
 
 FIXTURE(counters) {
+	char		kptr[16];	/* kptr_restrict, if a test has changed it */
 	struct counters	before;
 };
 
@@ -120,6 +121,7 @@ FIXTURE_SETUP(counters)
 {
 	char path[96];
 
+	self->kptr[0] = '\0';
 	iso_setup_cpu(_metadata);
 	if (_metadata->exit_code == KSFT_SKIP)
 		return;
@@ -134,6 +136,8 @@ FIXTURE_SETUP(counters)
 
 FIXTURE_TEARDOWN(counters)
 {
+	if (self->kptr[0])
+		EXPECT_EQ(0, iso_write_file(KPTR, self->kptr));
 	iso_close(_metadata);
 }
 
@@ -181,14 +185,13 @@ TEST_F_TIMEOUT(counters, syscall, ISO_TIMEOUT)
 
 TEST_F_TIMEOUT(counters, function, ISO_TIMEOUT)
 {
-	char old[16], what[80];
+	char what[80];
 
-	ASSERT_LT(0, iso_read_file(KPTR, old, sizeof(old)));
+	ASSERT_LT(0, iso_read_file(KPTR, self->kptr, sizeof(self->kptr)));
 	ASSERT_EQ(0, iso_write_file(KPTR, "0"));
 	if (!iso_lose_to_sender(_metadata, &iso_sender_case))
 		return;
 	read_words(_metadata, "last_what", what, sizeof(what));
-	iso_write_file(KPTR, old);
 	expect_counted(_metadata, &self->before, 0, TASK_ISOLATION_IPI_FUNC);
 	expect_words(_metadata, "last_cause", "ipi_func");
 	EXPECT_STRNE("", what);
@@ -219,14 +222,13 @@ TEST_F_TIMEOUT(counters, blocked, ISO_TIMEOUT)
 
 TEST_F_TIMEOUT(counters, secret_function, ISO_TIMEOUT)
 {
-	char old[16], what[80];
+	char what[80];
 
-	ASSERT_LT(0, iso_read_file(KPTR, old, sizeof(old)));
+	ASSERT_LT(0, iso_read_file(KPTR, self->kptr, sizeof(self->kptr)));
 	if (!iso_lose_to_sender(_metadata, &iso_sender_case))
 		return;
 	ASSERT_EQ(0, iso_write_file(KPTR, "2"));
 	read_words(_metadata, "last_what", what, sizeof(what));
-	iso_write_file(KPTR, old);
 	expect_words(_metadata, "last_cause", "ipi_func");
 	EXPECT_STREQ("", what);
 }

@@ -5,7 +5,29 @@
 #ifndef __TASK_ISOLATION_CULPRIT_H
 #define __TASK_ISOLATION_CULPRIT_H
 
+#include <sys/mount.h>
+
 #include "fixture.h"
+
+/* What drivers do: by way of files that kernels made for these tests have. */
+#define DEBUGFS		"/sys/kernel/debug"
+#define QUEUE_DIR	DEBUGFS "/task_isolation_queue/"
+
+static bool __maybe_unused can_queue(void)
+{
+	if (access(QUEUE_DIR, F_OK))
+		mount("none", DEBUGFS, "debugfs", 0, NULL);
+	return !access(QUEUE_DIR "call", W_OK);
+}
+
+static int __maybe_unused queue_there(const char *what)
+{
+	char path[64], cpu[16];
+
+	snprintf(path, sizeof(path), QUEUE_DIR "%s", what);
+	snprintf(cpu, sizeof(cpu), "%d", iso.cpu);
+	return iso_write_file(path, cpu);
+}
 
 static const struct iso_case spin_case __maybe_unused = {
 	.flags = ISO_USR1, .act = iso_act_spin, .finish = iso_finish_record,

@@ -436,7 +436,7 @@ static const struct {
 	{ TASK_ISOLATION_BLOCKER_CALL,		"call" },
 };
 
-#define ASKS	20
+#define ASKS	80
 
 /* By the record, there may be others for a moment */
 static bool is_named(const struct task_isolation_record *rec, bool fifo, uint64_t why)

@@ -739,6 +739,8 @@ TEST_F_TIMEOUT(iso, record_thread, ISO_TIMEOUT)
 #define ASK_BUSY	16	/* until what iso_start_busy() starts is named */
 #define ASK_TIMER	32	/* until the timer of pending_timer() is, or a secret */
 
+#define ASK_ALONE	64	/* until there is no other task */
+
 #define TIMER		"perf_swevent_hrtimer"
 
 /* There may be others, for a moment. */
@@ -750,6 +752,8 @@ static bool has_other(const struct task_isolation_record *rec, unsigned int how)
 			(rec->hidden & TASK_ISOLATION_HIDDEN_WORK));
 	if (how & ASK_TIMER)
 		return !strcmp(rec->timer, TIMER) || (rec->hidden & TASK_ISOLATION_HIDDEN_TIMER);
+	if (how & ASK_ALONE)
+		return !rec->blocker_tid;
 	if (how & ASK_BUSY)
 		return !strcmp(rec->blocker_comm, "iso-busy");
 	return true;
@@ -829,7 +833,7 @@ TEST_F_TIMEOUT(iso, blocker_task, ISO_TIMEOUT)
 
 TEST_F_TIMEOUT(iso, blocker_tick, ISO_TIMEOUT)
 {
-	ask(_metadata, iso.cpu, ASK_CPU_TIMER, TASK_ISOLATION_BLOCKER_TICK);
+	ask(_metadata, iso.cpu, ASK_CPU_TIMER | ASK_ALONE, TASK_ISOLATION_BLOCKER_TICK);
 	expect_blocked(_metadata, EAGAIN, TASK_ISOLATION_BLOCKER_TICK);
 	EXPECT_STRNE("", iso.sh->rec.tick);
 	EXPECT_STREQ("", iso.sh->rec.blocker_comm);

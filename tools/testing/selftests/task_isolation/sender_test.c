@@ -320,7 +320,7 @@ TEST_F_TIMEOUT(sender, wakeup_work, ISO_TIMEOUT)
 TEST_F_TIMEOUT(sender, irq_wakeup, ISO_TIMEOUT)
 {
 	/* Not over before it has begun: who starts it would be the sender then. */
-	struct itimerspec it = { .it_value.tv_nsec = 50000000 };
+	struct itimerspec it = { .it_value.tv_nsec = 500000000 };
 	int fd = timerfd_create(CLOCK_MONOTONIC, 0);
 	pid_t reader;
 
@@ -337,25 +337,6 @@ TEST_F_TIMEOUT(sender, irq_wakeup, ISO_TIMEOUT)
 }
 
 /* What drivers do: by way of files that kernels made for these tests have. */
-
-#define DEBUGFS		"/sys/kernel/debug"
-#define QUEUE_DIR	DEBUGFS "/task_isolation_queue/"
-
-static bool can_queue(void)
-{
-	if (access(QUEUE_DIR, F_OK))
-		mount("none", DEBUGFS, "debugfs", 0, NULL);
-	return !access(QUEUE_DIR "call", W_OK);
-}
-
-static int queue_there(const char *what)
-{
-	char path[64], cpu[16];
-
-	snprintf(path, sizeof(path), QUEUE_DIR "%s", what);
-	snprintf(cpu, sizeof(cpu), "%d", iso.cpu);
-	return iso_write_file(path, cpu);
-}
 
 /* False if it can't be queued. */
 static bool lose_to_queue(struct __test_metadata *_metadata, const char *what)

@@ -142,8 +142,8 @@ TEST_F_TIMEOUT(iso, stop_legacy_freezer, ISO_TIMEOUT)
 	iso_cgroup_settle();
 }
 
-/* Lets a traced victim go on until it is told; its signals are passed on. */
-static bool trace_until_told(int swallow)
+/* Lets a traced victim go on until *@flag is set; its signals are passed on. */
+static bool trace_until(int *flag, int swallow)
 {
 	int ms, sig, status;
 
@@ -159,11 +159,16 @@ static bool trace_until_told(int swallow)
 				sig = 0;
 			ptrace(PTRACE_CONT, iso.victim, 0, sig);
 		}
-		if (LOAD(iso.sh->sig_total))
+		if (LOAD(*flag))
 			return true;
 		iso_sleep_ms(1);
 	}
 	return false;
+}
+
+static bool trace_until_told(int swallow)
+{
+	return trace_until(&iso.sh->sig_total, swallow);
 }
 
 TEST_F_TIMEOUT(iso, ptrace_seize, ISO_TIMEOUT)
@@ -250,33 +255,42 @@ static bool next_call(int request, struct __ptrace_syscall_info *info)
 	}
 }
 
+/* Seizes the victim, which waits to be told to go on, and tells it so. */
+static bool trace_go(void)
+{
+	if (ptrace(PTRACE_SEIZE, iso.victim, 0, PTRACE_O_TRACESYSGOOD) ||
+	    ptrace(PTRACE_INTERRUPT, iso.victim, 0, 0) || wait_stop(0) == -1)
+		return false;
+	STORE(iso.sh->go, 1);
+	return true;
+}
+
+static bool is_request(const struct __ptrace_syscall_info *info)
+{
+	return info->op == CALL_ENTRY && info->entry.nr == SYS_prctl &&
+	       info->entry.args[0] == PR_TASK_ISOLATION &&
+	       (info->entry.args[1] & PR_TASK_ISOLATION_ENABLE);
+}
+
 /*
- * Seizes the victim, which waits to be told to go on, follows it until it is
- * isolated, and lets it run under @request up to its next system call. True
- * if this is getppid(); false if it can't be followed.
+ * Follows the victim until it is isolated, and lets it run under @request up to
+ * its next system call. True if this is getppid(); false if it can't be followed.
  */
 static bool trace_isolated(int request)
 {
 	int next = PTRACE_SYSCALL;
 	struct __ptrace_syscall_info info;
 
-	if (ptrace(PTRACE_SEIZE, iso.victim, 0, PTRACE_O_TRACESYSGOOD) ||
-	    ptrace(PTRACE_INTERRUPT, iso.victim, 0, 0) || wait_stop(0) == -1)
+	if (!trace_go())
 		return false;
-	STORE(iso.sh->go, 1);
 	for (;;) {
-		bool entering;
-
 		ptrace(next, iso.victim, 0, 0);
 		if (!next_call(next, &info))
 			return false;
 		if (info.op == CALL_ENTRY && info.entry.nr == SYS_getppid)
 			return true;
-		entering = info.op == CALL_ENTRY && info.entry.nr == SYS_prctl &&
-			   info.entry.args[0] == PR_TASK_ISOLATION &&
-			   (info.entry.args[1] & PR_TASK_ISOLATION_ENABLE);
 		next = PTRACE_SYSCALL;
-		if (!entering)
+		if (!is_request(&info))
 			continue;
 		ptrace(next, iso.victim, 0, 0);
 		if (!next_call(next, &info) || info.op != CALL_EXIT)
@@ -324,6 +338,86 @@ TEST_F_TIMEOUT(iso, ptrace_syscall, ISO_TIMEOUT)
 	ptrace(PTRACE_CONT, iso.victim, 0, 0);
 	iso_expect_refused(_metadata, SIGUSR1, SYS_getppid);
 	EXPECT_EQ(getpid(), iso.sh->val[1]);
+}
+
+/* Follows it to the end of a request that only lacks the last check. */
+static bool trace_request(void)
+{
+	struct __ptrace_syscall_info info;
+
+	if (!trace_go())
+		return false;
+	do {
+		do {
+			ptrace(PTRACE_SYSCALL, iso.victim, 0, 0);
+			if (!next_call(PTRACE_SYSCALL, &info))
+				return false;
+		} while (!is_request(&info));
+		ptrace(PTRACE_SYSCALL, iso.victim, 0, 0);
+		if (!next_call(PTRACE_SYSCALL, &info) || info.op != CALL_EXIT)
+			return false;
+	} while (info.exit.rval);
+	return true;
+}
+
+static void keep_blockers(int sig)
+{
+	struct task_isolation_record rec;
+
+	if (sig == SIGUSR2 && !iso_record(&rec))
+		iso_sh->val[2] = rec.blockers;
+}
+
+static void prepare_keep_blockers(struct iso_shared *sh)
+{
+	iso_hook = keep_blockers;
+	iso_wait_go(sh);
+}
+
+/* A handler that runs before the last check voids the request, and it says so. */
+TEST_F_TIMEOUT(iso, ptrace_signal_request, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_keep_blockers, .act = act_getppid,
+	};
+
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(trace_request());
+	EXPECT_EQ(0, LOAD(iso.sh->again));
+	ASSERT_EQ(0, kill(iso.victim, SIGUSR2));
+	ptrace(PTRACE_CONT, iso.victim, 0, 0);
+	/* It asks again, and is isolated then. */
+	EXPECT_TRUE(trace_until(&iso.sh->acted, 0));
+	iso_stop(_metadata);
+	EXPECT_EQ(1, iso.sh->sig[SIGUSR2]);
+	EXPECT_EQ(TASK_ISOLATION_BLOCKER_SIGNAL, iso.sh->val[2]);
+	EXPECT_LE(1, iso.sh->again);
+	EXPECT_EQ(1, iso.sh->sig[SIGUSR1]);
+	EXPECT_EQ(2, iso.sh->sig_total);
+	iso_expect_logged_syscall(_metadata, SYS_getppid);
+}
+
+/* What made the request possible is gone by the last check: the result changes. */
+TEST_F_TIMEOUT(iso, ptrace_affinity_request, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = iso_wait_go, .act = act_getppid,
+	};
+	cpu_set_t set;
+
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(trace_request());
+	iso_housekeeping(&set);
+	CPU_SET(iso.cpu, &set);
+	ASSERT_EQ(0, sched_setaffinity(iso.victim, sizeof(set), &set));
+	ASSERT_EQ(0, ptrace(PTRACE_CONT, iso.victim, 0, 0));
+	iso_stop(_metadata);
+	EXPECT_EQ(-1, iso.sh->ret);
+	EXPECT_EQ(EINVAL, iso.sh->err);
+	EXPECT_EQ(TASK_ISOLATION_BLOCKER_AFFINITY, iso.sh->rec.blockers);
+	EXPECT_EQ(0, iso.sh->acted);
+	EXPECT_EQ(0, iso.sh->sig_total);
+	iso_expect_not_logged(_metadata);
 }
 
 #if defined(__x86_64__) || defined(__aarch64__)
