@@ -379,13 +379,8 @@ TEST_F_TIMEOUT(iso, exit_and_next, ISO_TIMEOUT)
 /* Another runnable task on the CPU is a blocker, for as long as it is there. */
 TEST_F_TIMEOUT(iso, again_second_task, ISO_TIMEOUT)
 {
-	struct iso_shared *other = iso_share(sizeof(*other));
-	pid_t pid;
+	pid_t pid = iso_run_busy(_metadata, false);
 
-	ASSERT_TRUE(other != MAP_FAILED);
-	pid = iso_start_busy(other, iso.cpu, false);
-	ASSERT_LT(0, pid);
-	ASSERT_TRUE(iso_wait_for(pid, &other->count, 1));
 	iso_start(_metadata, &iso_spin_case);
 	EXPECT_TRUE(iso_wait_for(iso.victim, &iso.sh->again, 2));
 	EXPECT_EQ(0, iso.sh->ready);

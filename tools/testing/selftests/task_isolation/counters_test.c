@@ -204,13 +204,8 @@ TEST_F_TIMEOUT(counters, function, ISO_TIMEOUT)
 /* Another task wants to run there until the victim was refused twice. */
 TEST_F_TIMEOUT(counters, blocked, ISO_TIMEOUT)
 {
-	struct iso_shared *other = iso_share(sizeof(*other));
-	pid_t pid;
+	pid_t pid = iso_run_busy(_metadata, false);
 
-	ASSERT_TRUE(other != MAP_FAILED);
-	pid = iso_start_busy(other, iso.cpu, false);
-	ASSERT_LT(0, pid);
-	ASSERT_TRUE(iso_wait_for(pid, &other->count, 1));
 	iso_start(_metadata, &iso_spin_case);
 	EXPECT_TRUE(iso_wait_for(iso.victim, &iso.sh->again, 2));
 	iso_end(pid);
