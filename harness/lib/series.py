@@ -108,16 +108,17 @@ def load():
             date = int(rest)
         elif word == "step":
             slug, bar, subject = (part.strip() for part in rest.partition("|"))
-            if not bar or not subject or not re.fullmatch(r"\d\d-[a-z0-9-]+", slug):
-                raise Error(f"{where}: a step is written 'step NN-slug | Subject'")
+            if not bar or not subject or not re.fullmatch(r"[a-z0-9-]+", slug):
+                raise Error(f"{where}: a step is written 'step slug | Subject'")
             steps.append(Step(slug, subject))
         else:
             raise Error(f"{where}: '{word}' is none of author, date, step")
     if not author or date is None:
         raise Error("series/series needs an author and a date line")
     slugs = [s.slug for s in steps]
-    if slugs != sorted(slugs) or len({s[:2] for s in slugs}) != len(slugs):
-        raise Error("series/series: steps are not in the order of their numbers")
+    twice = sorted({s for s in slugs if slugs.count(s) > 1})
+    if twice:
+        raise Error(f"series/series: two steps are called {', '.join(twice)}")
     for step in steps:
         for folder in step.folders:
             step.entries += [Entry(n, step) for n in stored_files() if n.startswith(folder)]

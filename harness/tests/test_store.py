@@ -23,8 +23,8 @@ class Store(unittest.TestCase):
         self.write("src/kernel/smp.c", SMP)
         self.write("src/.gitignore", ".*\n/*\n*.o\n")
         self.write("series/series", "author A B <a@localhost>\ndate 1767225600\n"
-                   "step 01-one | one: Add it\n    kernel/new.c\n    kernel/smp.c.patch\n")
-        self.write("series/01-one.txt", "Why it is needed.\n")
+                   "step one | one: Add it\n    kernel/new.c\n    kernel/smp.c.patch\n")
+        self.write("series/one.txt", "Why it is needed.\n")
         self.write("kernel/new.c", "int new;\n")
         self.write("kernel/smp.c.patch", "--- a/kernel/smp.c\n+++ b/kernel/smp.c\n"
                    "@@ -4,5 +4,5 @@\n int line4;\n int line5;\n-int line6;\n+int six;\n"
@@ -112,8 +112,8 @@ class Store(unittest.TestCase):
 
     def test_folder_of_a_step(self):
         self.write("series/series", self.read("series/series") +
-                   "step 02-two | two: A folder\n    tools/t/\n")
-        self.write("series/02-two.txt", "More.\n")
+                   "step two | two: A folder\n    tools/t/\n")
+        self.write("series/two.txt", "More.\n")
         self.write("tools/t/a.c", "int a;\n")
         self.good("compose")
         self.assertEqual(self.read("build/tree/tools/t/a.c"), "int a;\n")
@@ -130,8 +130,8 @@ class Store(unittest.TestCase):
 
     def test_second_diff_of_a_file(self):
         self.write("series/series", self.read("series/series") +
-                   "step 02-two | two: More\n    kernel/smp.c.two.patch\n")
-        self.write("series/02-two.txt", "More.\n")
+                   "step two | two: More\n    kernel/smp.c.two.patch\n")
+        self.write("series/two.txt", "More.\n")
         self.write("kernel/smp.c.two.patch", "--- a/kernel/smp.c\n+++ b/kernel/smp.c\n"
                    "@@ -4,5 +4,5 @@\n int line4;\n int line5;\n-int six;\n+int sechs;\n"
                    " int line7;\n int line8;\n")
@@ -158,7 +158,7 @@ class Store(unittest.TestCase):
 
     def test_file_in_two_steps(self):
         self.write("series/series", self.read("series/series") +
-                   "step 02-two | two: Again\n    kernel/new.c\n")
+                   "step two | two: Again\n    kernel/new.c\n")
         self.assertIn("belongs to two steps", self.bad("compose"))
 
     def test_listed_but_missing(self):
