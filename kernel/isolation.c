@@ -44,6 +44,7 @@
 #include <linux/sched/nohz.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
+#include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/swap.h>
 #include <linux/tick.h>
@@ -133,42 +134,42 @@ int task_isolation_parse(unsigned long flags, int *sig)
 
 /**
  * task_isolation_describe - Say in words what happened
- * @iso:	State of the thread, with the cause noted
+ * @entry:	The entry, with the cause noted
  * @buf:	Where to write to
  * @size:	Size of @buf
  *
  * Return: number of characters, as of scnprintf()
  */
-int task_isolation_describe(const struct task_isolation *iso, char *buf, size_t size)
+int task_isolation_describe(const struct task_isolation_entry *entry, char *buf, size_t size)
 {
-	switch (iso->cause) {
+	switch (entry->cause) {
 	case TASK_ISOLATION_SYSCALL:
-		return scnprintf(buf, size, "syscall %ld", (long)iso->nr);
+		return scnprintf(buf, size, "syscall %ld", (long)entry->nr);
 	case TASK_ISOLATION_FAULT:
-		return scnprintf(buf, size, "page fault at 0x%lx", iso->nr);
+		return scnprintf(buf, size, "page fault at 0x%lx", entry->nr);
 	case TASK_ISOLATION_TRAP:
-		return scnprintf(buf, size, "trap (%s)", (const char *)iso->who);
+		return scnprintf(buf, size, "trap (%s)", (const char *)entry->what);
 	case TASK_ISOLATION_VECTOR:
-		if (!iso->who)
-			return scnprintf(buf, size, "vector 0x%lx", iso->nr);
-		return scnprintf(buf, size, "vector (%s)", (const char *)iso->who);
+		if (!entry->what)
+			return scnprintf(buf, size, "vector 0x%lx", entry->nr);
+		return scnprintf(buf, size, "vector (%s)", (const char *)entry->what);
 	case TASK_ISOLATION_IRQ:
-		return scnprintf(buf, size, "irq %lu (%s hwirq %lu)", iso->nr,
-				 iso->domain, iso->hwirq);
+		return scnprintf(buf, size, "irq %lu (%s hwirq %lu)", entry->nr,
+				 entry->domain, entry->hwirq);
 	case TASK_ISOLATION_TIMER:
 		return scnprintf(buf, size, "local timer interrupt");
 	case TASK_ISOLATION_IPI_FUNC:
-		return scnprintf(buf, size, "IPI function (%ps)", iso->who);
+		return scnprintf(buf, size, "IPI function (%ps)", entry->what);
 	case TASK_ISOLATION_RESCHED:
 		return scnprintf(buf, size, "reschedule IPI");
 	case TASK_ISOLATION_IRQ_WORK:
-		return scnprintf(buf, size, "irq_work (%ps)", iso->who);
+		return scnprintf(buf, size, "irq_work (%ps)", entry->what);
 	case TASK_ISOLATION_NMI:
 		return scnprintf(buf, size, "NMI");
 	case TASK_ISOLATION_MCE:
 		return scnprintf(buf, size, "machine check");
 	case TASK_ISOLATION_SIGNAL:
-		return scnprintf(buf, size, "signal %lu", iso->nr);
+		return scnprintf(buf, size, "signal %lu", entry->nr);
 	case TASK_ISOLATION_STOP:
 		return scnprintf(buf, size, "stop");
 	case TASK_ISOLATION_AFFINITY:
@@ -180,19 +181,19 @@ int task_isolation_describe(const struct task_isolation *iso, char *buf, size_t 
 
 /**
  * task_isolation_number - The number or address that goes with the cause
- * @iso:	State of the thread, with the cause noted
+ * @entry:	The entry, with the cause noted
  *
  * Return: the number, 0 if the cause has none
  */
-u64 task_isolation_number(const struct task_isolation *iso)
+u64 task_isolation_number(const struct task_isolation_entry *entry)
 {
-	switch (iso->cause) {
+	switch (entry->cause) {
 	case TASK_ISOLATION_SYSCALL:
 	case TASK_ISOLATION_FAULT:
 	case TASK_ISOLATION_VECTOR:
 	case TASK_ISOLATION_IRQ:
 	case TASK_ISOLATION_SIGNAL:
-		return iso->nr;
+		return entry->nr;
 	default:
 		return 0;
 	}
@@ -352,6 +353,30 @@ static int task_isolation_wait(void)
 	}
 }
 
+/* The first request of a thread. The entry stays until the thread is gone. */
+static int task_isolation_alloc(void)
+{
+	struct task_isolation_entry *entry;
+	int err;
+
+	if (current->isolation.entry)
+		return 0;
+
+	entry = kzalloc_obj(*entry, GFP_KERNEL_ACCOUNT);
+	if (!entry)
+		return -ENOMEM;
+
+	err = task_isolation_record_alloc(entry);
+	if (err) {
+		kfree(entry);
+		return err;
+	}
+
+	/* Pairs with the dependency in task_isolation_record_group(). */
+	smp_store_release(&current->isolation.entry, entry);
+	return 0;
+}
+
 /**
  * task_isolation_prctl - prctl(PR_TASK_ISOLATION)
  * @flags:	PR_TASK_ISOLATION_ENABLE and PR_TASK_ISOLATION_SET_SIG(), or 0
@@ -377,7 +402,11 @@ long task_isolation_prctl(unsigned long flags)
 	if (!(flags & PR_TASK_ISOLATION_ENABLE))
 		return 0;
 
-	err = task_isolation_record_alloc();
+	/* Nothing kills it, so only a handler could be what a loss leads to. */
+	if (is_global_init(current) && (sig_kernel_only(sig) || sig_kernel_ignore(sig)))
+		return -EINVAL;
+
+	err = task_isolation_alloc();
 	if (err)
 		return err;
 
@@ -423,9 +452,16 @@ static bool task_isolation_kicked(void)
  *
  * One of the two sees what the other one did.
  *
+ * If the check fails, what looks for the reason and traces it may have raised
+ * exit work, after the caller has looked for that.
+ *
+ * Invoked from exit_to_user_mode_loop(), or what an architecture has instead.
+ *
  * Context: Last in the exit work of a system call, interrupts disabled.
+ * Return: %true if the thread can go to user mode, %false if its flags have to
+ * be read again before. %TIF_TASK_ISOLATION is clear after this.
  */
-void task_isolation_start(struct pt_regs *regs)
+bool task_isolation_start(struct pt_regs *regs)
 {
 	struct task_isolation *iso = &current->isolation;
 	u64 why;
@@ -435,7 +471,7 @@ void task_isolation_start(struct pt_regs *regs)
 	clear_thread_flag(TIF_TASK_ISOLATION);
 
 	if (iso->state != TASK_ISOLATION_REQUESTED)
-		return;
+		return true;
 
 	this_cpu_write(task_isolation_nmi_hit, false);
 	this_cpu_write(task_isolation_kick_cause, TASK_ISOLATION_UNKNOWN);
@@ -457,28 +493,29 @@ void task_isolation_start(struct pt_regs *regs)
 		task_isolation_off(iso);
 		syscall_set_return_value(current, regs, err, 0);
 		task_isolation_record_blocked(err, why);
-		return;
+		return false;
 	}
 
 	task_isolation_record_begin();
 	iso->state = TASK_ISOLATION_ISOLATED;
+	return true;
 }
 
 /* Out of line part of task_isolation_user_exit(). No locks, no tracing. */
 void __task_isolation_user_exit(void)
 {
-	struct task_isolation *iso = &current->isolation;
+	struct task_isolation_entry *entry = current->isolation.entry;
 	bool nmi = __this_cpu_read(task_isolation_nmi_hit);
 
 	__this_cpu_write(task_isolation_on, false);
 
-	iso->cpu = smp_processor_id();
-	iso->cause = nmi ? TASK_ISOLATION_NMI : TASK_ISOLATION_UNKNOWN;
-	iso->closed = nmi;
-	iso->nr = 0;
-	iso->hwirq = 0;
-	iso->who = NULL;
-	iso->state = TASK_ISOLATION_MARKED;
+	entry->cpu = smp_processor_id();
+	entry->cause = nmi ? TASK_ISOLATION_NMI : TASK_ISOLATION_UNKNOWN;
+	entry->closed = nmi;
+	entry->nr = 0;
+	entry->hwirq = 0;
+	entry->what = NULL;
+	current->isolation.state = TASK_ISOLATION_MARKED;
 	set_thread_flag(TIF_NOTIFY_RESUME);
 	task_isolation_record_entry();
 }
@@ -525,22 +562,22 @@ void __task_isolation_nmi(void)
  * there is more to come.
  */
 void __task_isolation_entry_note(enum task_isolation_cause cause, unsigned long nr,
-				 const void *who)
+				 const void *what)
 {
-	struct task_isolation *iso = &current->isolation;
+	struct task_isolation_entry *entry = current->isolation.entry;
 
-	if (iso->cause != TASK_ISOLATION_UNKNOWN)
+	if (entry->cause != TASK_ISOLATION_UNKNOWN)
 		return;
 
-	iso->nr = nr;
-	iso->who = who;
-	iso->cause = cause;
+	entry->nr = nr;
+	entry->what = what;
+	entry->cause = cause;
 }
 
 /* The rest of this entry is interrupted by something else. */
 void __task_isolation_close(void)
 {
-	current->isolation.closed = true;
+	current->isolation.entry->closed = true;
 }
 
 /*
@@ -551,7 +588,7 @@ void __task_isolation_close(void)
  * directly are left to be told apart. Where IPIs and the clock event are device
  * interrupts, their handlers say more than what was noted as one.
  */
-static bool task_isolation_irq_open(const struct task_isolation *iso)
+static bool task_isolation_irq_open(const struct task_isolation_entry *entry)
 {
 	struct pt_regs *regs = get_irq_regs();
 
@@ -559,16 +596,16 @@ static bool task_isolation_irq_open(const struct task_isolation *iso)
 	if (in_nmi() && !(regs && user_mode(regs)))
 		return false;
 
-	return (iso->cause == TASK_ISOLATION_VECTOR || iso->cause == TASK_ISOLATION_IRQ) &&
-	       !iso->closed && in_hardirq() && !in_serving_softirq();
+	return (entry->cause == TASK_ISOLATION_VECTOR || entry->cause == TASK_ISOLATION_IRQ) &&
+	       !entry->closed && in_hardirq() && !in_serving_softirq();
 }
 
-void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who,
+void __task_isolation_irq_note(enum task_isolation_cause cause, const void *what,
 			       const void *key)
 {
-	struct task_isolation *iso = &current->isolation;
+	struct task_isolation_entry *entry = current->isolation.entry;
 
-	if (!task_isolation_irq_open(iso))
+	if (!task_isolation_irq_open(entry))
 		return;
 
 	if (cause == TASK_ISOLATION_RESCHED && this_cpu_read(task_isolation_kick_cause)) {
@@ -577,43 +614,44 @@ void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who,
 		smp_rmb();
 	}
 
-	iso->who = who;
-	iso->cause = cause;
+	entry->what = what;
+	entry->cause = cause;
 	if (task_isolation_has_sender(cause))
 		task_isolation_record_sender(key);
 }
 
 /* Out of line part of task_isolation_irq(). */
-void __task_isolation_irq(struct irq_desc *desc)
+bool __task_isolation_irq(struct irq_desc *desc)
 {
-	struct task_isolation *iso = &current->isolation;
+	struct task_isolation_entry *entry = current->isolation.entry;
 	struct irq_domain *domain = desc->irq_data.domain;
 
-	if (!task_isolation_marked() || !task_isolation_irq_open(iso))
-		return;
+	if (!task_isolation_marked() || !task_isolation_irq_open(entry))
+		return false;
 
-	iso->nr = desc->irq_data.irq;
-	iso->hwirq = desc->irq_data.hwirq;
-	strscpy(iso->domain, domain && domain->name ? domain->name : "none");
-	iso->cause = TASK_ISOLATION_IRQ;
+	entry->nr = desc->irq_data.irq;
+	entry->hwirq = desc->irq_data.hwirq;
+	strscpy(entry->domain, domain && domain->name ? domain->name : "none");
+	entry->cause = TASK_ISOLATION_IRQ;
+	return true;
 }
 
 /* Out of line part of task_isolation_irq_done(). */
 void __task_isolation_irq_done(void)
 {
 	/* Not that of an NMI which interrupts the handler that still knows better */
-	if (task_isolation_marked() && task_isolation_irq_open(&current->isolation))
+	if (task_isolation_irq_open(current->isolation.entry))
 		__task_isolation_close();
 }
 
 void __task_isolation_stop(int sig)
 {
-	struct task_isolation *iso = &current->isolation;
+	struct task_isolation_entry *entry = current->isolation.entry;
 
-	if (iso->cause != TASK_ISOLATION_UNKNOWN && iso->cause != TASK_ISOLATION_RESCHED)
+	if (entry->cause != TASK_ISOLATION_UNKNOWN && entry->cause != TASK_ISOLATION_RESCHED)
 		return;
 
-	iso->cause = TASK_ISOLATION_STOP;
+	entry->cause = TASK_ISOLATION_STOP;
 	task_isolation_record_stop(sig);
 }
 
@@ -671,7 +709,7 @@ bool __task_isolation_syscall(struct pt_regs *regs)
 	struct task_isolation *iso = &current->isolation;
 	long nr = syscall_get_nr(current, regs);
 
-	if (iso->cause == TASK_ISOLATION_UNKNOWN && task_isolation_allowed(regs, nr)) {
+	if (iso->entry->cause == TASK_ISOLATION_UNKNOWN && task_isolation_allowed(regs, nr)) {
 		task_isolation_off(iso);
 		task_isolation_record_leave(nr);
 		return true;
@@ -683,7 +721,7 @@ bool __task_isolation_syscall(struct pt_regs *regs)
 	return false;
 }
 
-static void task_isolation_log(const struct task_isolation *iso)
+static void task_isolation_log(const struct task_isolation_entry *entry)
 {
 	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
 				      DEFAULT_RATELIMIT_BURST);
@@ -693,15 +731,13 @@ static void task_isolation_log(const struct task_isolation *iso)
 	if (!task_isolation_debug && !__ratelimit(&rs))
 		return;
 
-	task_isolation_describe(iso, cause, sizeof(cause));
+	task_isolation_describe(entry, cause, sizeof(cause));
 	culprit[0] = '\0';
 	task_isolation_record_culprit(culprit, sizeof(culprit));
 	pr_warn("%s/%d (cpu %d): task_isolation lost due to %s%s\n", current->comm,
-		task_pid_nr(current), iso->cpu, cause, culprit);
-	if (task_isolation_debug) {
+		task_pid_nr(current), entry->cpu, cause, culprit);
+	if (task_isolation_debug)
 		dump_stack();
-		task_isolation_record_stack();
-	}
 }
 
 /*
@@ -727,8 +763,8 @@ static void task_isolation_tell(const struct task_isolation *iso)
 		clear_siginfo(&info);
 		info.si_signo = sig;
 		info.si_code = SI_TASK_ISOLATION;
-		info.si_errno = iso->cause;
-		info.si_ptr = (void __user *)(unsigned long)task_isolation_number(iso);
+		info.si_errno = iso->entry->cause;
+		info.si_ptr = (void __user *)(unsigned long)task_isolation_number(iso->entry);
 		task_isolation_record_siginfo(&info);
 		fatal = force_sig_info(&info);
 		spin_lock_irq(&current->sighand->siglock);
@@ -737,7 +773,8 @@ static void task_isolation_tell(const struct task_isolation *iso)
 		if (!fatal)
 			return;
 	}
-	force_exit_sig(SIGKILL);
+	/* Nothing but a signal with a default action ends the first process. */
+	force_exit_sig(is_global_init(current) ? SIGSEGV : SIGKILL);
 }
 
 /* Will other exit work of this round send a signal? */
@@ -771,7 +808,7 @@ void __task_isolation_deliver(struct pt_regs *regs)
 
 	task_isolation_off(iso);
 	task_isolation_record_loss(regs);
-	task_isolation_log(iso);
+	task_isolation_log(iso->entry);
 	task_isolation_tell(iso);
 }
 
@@ -789,8 +826,8 @@ void __task_isolation_signal(int sig, const struct kernel_siginfo *info)
 		return;
 	}
 
-	iso->cause = TASK_ISOLATION_SIGNAL;
-	iso->nr = sig;
+	iso->entry->cause = TASK_ISOLATION_SIGNAL;
+	iso->entry->nr = sig;
 	task_isolation_off(iso);
 	task_isolation_record_signal(sig == SIGKILL ? NULL : info);
 	task_isolation_record_loss(regs);
@@ -837,22 +874,6 @@ void task_isolation_update_cpus(void)
 }
 
 /**
- * task_isolation_fork - Nobody is born isolated
- * @p:		New thread, not visible yet
- *
- * System calls of an isolated thread are refused, but io_uring creates workers
- * from task work on the way out, when the thread may be marked or about to be
- * isolated.
- */
-void task_isolation_fork(struct task_struct *p)
-{
-	/* The history, too, is not for the child. */
-	memset(&p->isolation, 0, sizeof(p->isolation));
-	clear_task_syscall_work(p, SYSCALL_TASK_ISOLATION);
-	clear_tsk_thread_flag(p, TIF_TASK_ISOLATION);
-}
-
-/**
  * task_isolation_free - The thread is gone
  * @p:		The thread
  *
@@ -860,5 +881,11 @@ void task_isolation_fork(struct task_struct *p)
  */
 void task_isolation_free(struct task_struct *p)
 {
-	task_isolation_record_free(p);
+	struct task_isolation_entry *entry = p->isolation.entry;
+
+	if (!entry)
+		return;
+
+	task_isolation_record_free(entry);
+	kfree(entry);
 }

@@ -116,7 +116,6 @@
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
-#include <linux/stacktrace.h>
 #include <linux/topology.h>
 
 /* What senders queue is the address that the handler knows. */
@@ -262,9 +261,6 @@ void task_isolation_senders_add(struct task_isolation_senders *all, const void *
 		task_isolation_who_none(&sender->who);
 	else
 		task_isolation_who_current(&sender->who);
-	if (task_isolation_debug)
-		sender->who.nr_stack = stack_trace_save(sender->who.stack,
-							TASK_ISOLATION_STACK_DEPTH, 2);
 
 	/* Pairs with the acquire in task_isolation_senders_find(). */
 	atomic_set_release(&sender->state, TASK_ISOLATION_SENDER_READY);

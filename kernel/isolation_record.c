@@ -34,7 +34,6 @@
 #include <linux/sched/isolation.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/stacktrace.h>
 #include <linux/swap.h>
 #include <linux/tick.h>
 #include <linux/time_namespace.h>
@@ -94,18 +93,21 @@ const char *const task_isolation_words[TASK_ISOLATION_NR_CAUSES] = {
 	[TASK_ISOLATION_AFFINITY]	= "affinity",
 };
 
+static struct task_isolation_history *task_isolation_history(void)
+{
+	return current->isolation.entry->history;
+}
+
 /**
- * task_isolation_record_alloc - Give current a history
+ * task_isolation_record_alloc - Give a thread a history
+ * @entry:	The entry of the thread, not visible to others yet
  *
  * Context: Process context, may sleep.
  * Return: 0, or -ENOMEM
  */
-int task_isolation_record_alloc(void)
+int task_isolation_record_alloc(struct task_isolation_entry *entry)
 {
 	struct task_isolation_history *history;
-
-	if (current->isolation.history)
-		return 0;
 
 	history = kzalloc_obj(*history, GFP_KERNEL_ACCOUNT);
 	if (!history)
@@ -113,18 +115,17 @@ int task_isolation_record_alloc(void)
 
 	task_isolation_who_none(&history->last.culprit);
 	task_isolation_who_none(&history->blocked.task);
-	/* Pairs with the dependency in __task_isolation_record_group(). */
-	smp_store_release(&current->isolation.history, history);
+	entry->history = history;
 	return 0;
 }
 
 /**
  * task_isolation_record_free - The thread is gone
- * @p:		The thread
+ * @entry:	Its entry
  */
-void task_isolation_record_free(struct task_struct *p)
+void task_isolation_record_free(struct task_isolation_entry *entry)
 {
-	kfree(p->isolation.history);
+	kfree(entry->history);
 }
 
 /**
@@ -140,7 +141,7 @@ void task_isolation_record_request(int sig)
 {
 	/* A stop or death that is already on its way is nobody's. */
 	scoped_guard (spinlock_irq, &current->sighand->siglock)
-		current->isolation.history->group_sig = 0;
+		task_isolation_history()->group_sig = 0;
 	trace_enter(sig);
 }
 
@@ -162,7 +163,7 @@ void task_isolation_record_start(void)
 void task_isolation_record_begin(void)
 {
 	struct task_isolation_stats *stats = __this_cpu_read(task_isolation_stats);
-	struct task_isolation_history *history = current->isolation.history;
+	struct task_isolation_history *history = task_isolation_history();
 
 	history->blocked.bits = 0;
 	history->entered = ktime_get_mono_fast_ns();
@@ -244,7 +245,7 @@ static void task_isolation_blocked_again(struct task_isolation_blockers *blocked
 void task_isolation_record_blocked(int err, u64 bits)
 {
 	struct task_isolation_stats *stats = __this_cpu_read(task_isolation_stats);
-	struct task_isolation_blockers *blocked = &current->isolation.history->blocked;
+	struct task_isolation_blockers *blocked = &task_isolation_history()->blocked;
 
 	lockdep_assert_irqs_disabled();
 
@@ -283,7 +284,7 @@ static void task_isolation_stats_end(u64 entered, u64 exited)
  */
 void task_isolation_record_entry(void)
 {
-	struct task_isolation_history *history = current->isolation.history;
+	struct task_isolation_history *history = task_isolation_history();
 
 	history->exited = ktime_get_mono_fast_ns();
 	history->kick = false;
@@ -299,16 +300,16 @@ void task_isolation_record_entry(void)
  */
 void task_isolation_record_sender(const void *key)
 {
-	struct task_isolation_history *history = current->isolation.history;
+	struct task_isolation_history *history = task_isolation_history();
 
 	task_isolation_culprit(key, &history->sender, &history->kick);
 }
 
 /* Out of line part of task_isolation_record_group(). */
-void __task_isolation_record_group(struct task_struct *p, int sig)
+void __task_isolation_record_group(struct task_struct *p,
+				   const struct task_isolation_entry *entry, int sig)
 {
-	/* Pairs with the release in task_isolation_record_alloc(). */
-	struct task_isolation_history *history = READ_ONCE(p->isolation.history);
+	struct task_isolation_history *history = entry->history;
 	struct task_isolation_who who;
 
 	lockdep_assert_held(&p->sighand->siglock);
@@ -352,7 +353,7 @@ static bool task_isolation_may_stop(const struct task_isolation_who *who)
  */
 void task_isolation_record_stop(int sig)
 {
-	struct task_isolation_history *history = current->isolation.history;
+	struct task_isolation_history *history = task_isolation_history();
 
 	if (sig)
 		task_isolation_group_sender(history, sig);
@@ -365,24 +366,24 @@ void task_isolation_record_stop(int sig)
  * What the cause is about. Returns true if that is a function, whose name is
  * not for everybody. Without a name there is nothing: an address is for nobody.
  */
-static bool task_isolation_what(const struct task_isolation *iso, char *buf, size_t size)
+static bool task_isolation_what(const struct task_isolation_entry *entry, char *buf, size_t size)
 {
 	char name[KSYM_NAME_LEN];
 
 	buf[0] = '\0';
-	switch (iso->cause) {
+	switch (entry->cause) {
 	case TASK_ISOLATION_IPI_FUNC:
 	case TASK_ISOLATION_IRQ_WORK:
-		if (!lookup_symbol_name((unsigned long)iso->who, name))
+		if (!lookup_symbol_name((unsigned long)entry->what, name))
 			strscpy(buf, name, size);
 		return true;
 	case TASK_ISOLATION_TRAP:
 	case TASK_ISOLATION_VECTOR:
-		if (iso->who)
-			strscpy(buf, iso->who, size);
+		if (entry->what)
+			strscpy(buf, entry->what, size);
 		return false;
 	case TASK_ISOLATION_IRQ:
-		strscpy(buf, iso->domain, size);
+		strscpy(buf, entry->domain, size);
 		return false;
 	default:
 		return false;
@@ -414,23 +415,23 @@ static void task_isolation_stats_loss(const struct task_isolation_loss *loss)
  */
 void task_isolation_record_loss(struct pt_regs *regs)
 {
-	struct task_isolation *iso = &current->isolation;
-	struct task_isolation_history *history = iso->history;
+	const struct task_isolation_entry *entry = current->isolation.entry;
+	struct task_isolation_history *history = entry->history;
 	struct task_isolation_loss *loss = &history->last;
 
 	memset(loss, 0, sizeof(*loss));
-	loss->cause = iso->cause;
-	loss->cpu = iso->cpu;
-	loss->number = task_isolation_number(iso);
-	if (iso->cause == TASK_ISOLATION_IRQ)
-		loss->hwirq = iso->hwirq;
+	loss->cause = entry->cause;
+	loss->cpu = entry->cpu;
+	loss->number = task_isolation_number(entry);
+	if (entry->cause == TASK_ISOLATION_IRQ)
+		loss->hwirq = entry->hwirq;
 	loss->ip = instruction_pointer(regs);
 	loss->entered = history->entered;
 	loss->lost = history->exited;
 	loss->losses = ++history->losses;
-	loss->symbol = task_isolation_what(iso, loss->what, sizeof(loss->what));
+	loss->symbol = task_isolation_what(entry, loss->what, sizeof(loss->what));
 	/* Whoever sent an interrupt, it is not what the thread did itself. */
-	if (task_isolation_has_sender(iso->cause))
+	if (task_isolation_has_sender(entry->cause))
 		loss->culprit = history->sender;
 	else
 		task_isolation_who_none(&loss->culprit);
@@ -467,7 +468,7 @@ static bool task_isolation_may_send(const struct task_isolation_who *who,
  */
 void task_isolation_record_signal(const struct kernel_siginfo *info)
 {
-	struct task_isolation_history *history = current->isolation.history;
+	struct task_isolation_history *history = task_isolation_history();
 
 	if (!info && history->group_sig == SIGKILL)
 		task_isolation_group_sender(history, SIGKILL);
@@ -483,8 +484,9 @@ void task_isolation_record_signal(const struct kernel_siginfo *info)
  */
 void task_isolation_record_leave(long nr)
 {
-	struct task_isolation_stats *stats = per_cpu(task_isolation_stats, current->isolation.cpu);
-	struct task_isolation_history *history = current->isolation.history;
+	const struct task_isolation_entry *entry = current->isolation.entry;
+	struct task_isolation_stats *stats = per_cpu(task_isolation_stats, entry->cpu);
+	struct task_isolation_history *history = entry->history;
 
 	if (stats)
 		atomic64_inc(&stats->left);
@@ -502,7 +504,7 @@ void task_isolation_record_leave(long nr)
  */
 int task_isolation_record_culprit(char *buf, size_t size)
 {
-	const struct task_isolation_who *who = &current->isolation.history->last.culprit;
+	const struct task_isolation_who *who = &task_isolation_history()->last.culprit;
 
 	buf[0] = '\0';
 	if (who->tid)
@@ -514,26 +516,12 @@ int task_isolation_record_culprit(char *buf, size_t size)
 }
 
 /**
- * task_isolation_record_stack - Print where the culprit was
- */
-void task_isolation_record_stack(void)
-{
-	const struct task_isolation_who *who = &current->isolation.history->last.culprit;
-
-	if (!who->nr_stack)
-		return;
-
-	pr_warn("sender's stack:\n");
-	stack_trace_print(who->stack, who->nr_stack, 1);
-}
-
-/**
  * task_isolation_record_siginfo - Tell the thread in its signal who it was
  * @info:	The signal
  */
 void task_isolation_record_siginfo(struct kernel_siginfo *info)
 {
-	const struct task_isolation_who *who = &current->isolation.history->last.culprit;
+	const struct task_isolation_who *who = &task_isolation_history()->last.culprit;
 	pid_t tid;
 
 	if (task_isolation_who_visible(who, &info->si_pid, &tid))
@@ -642,7 +630,7 @@ static void task_isolation_record_fill_blocked(struct task_isolation_record *rec
  */
 long task_isolation_record_prctl(void __user *arg, unsigned long size)
 {
-	const struct task_isolation_history *history = current->isolation.history;
+	const struct task_isolation_entry *entry = current->isolation.entry;
 	struct task_isolation_record rec;
 	int err;
 
@@ -662,9 +650,9 @@ long task_isolation_record_prctl(void __user *arg, unsigned long size)
 	memset(&rec, 0, sizeof(rec));
 	rec.cpu = -1;
 	rec.culprit_cpu = -1;
-	if (history) {
-		task_isolation_record_fill_loss(&rec, &history->last);
-		task_isolation_record_fill_blocked(&rec, &history->blocked);
+	if (entry) {
+		task_isolation_record_fill_loss(&rec, &entry->history->last);
+		task_isolation_record_fill_blocked(&rec, &entry->history->blocked);
 	}
 	scoped_guard (irq)
 		rec.obstacles = task_isolation_obstacles();

@@ -31,8 +31,8 @@
  *
  * An architecture which does its own exit to user mode has to call
  * task_isolation_start() as the very last thing that may still change the
- * registers, with interrupts disabled, when TIF_TASK_ISOLATION is set; and
- * task_isolation_syscall() after the ptrace stop at system call entry, before
+ * registers, with interrupts disabled, when TIF_TASK_ISOLATION is set, and to
+ * look for exit work once more if it returns false; and task_isolation_syscall() after the ptrace stop at system call entry, before
  * seccomp. TIF_TASK_ISOLATION must bring the thread into the slow path, but
  * must not keep it in the work loop. Without GENERIC_ENTRY the flag that brings
  * system calls to task_isolation_syscall() is TIF_SYSCALL_TASK_ISOLATION.
@@ -56,39 +56,37 @@ struct kernel_siginfo;
 DECLARE_PER_CPU_READ_MOSTLY(bool, task_isolation_on);
 
 long task_isolation_prctl(unsigned long flags);
-void task_isolation_start(struct pt_regs *regs);
+bool task_isolation_start(struct pt_regs *regs);
 bool __task_isolation_syscall(struct pt_regs *regs);
 void __task_isolation_user_exit(void);
 void __task_isolation_nmi(void);
 void __task_isolation_deliver(struct pt_regs *regs);
 void __task_isolation_signal(int sig, const struct kernel_siginfo *info);
 void __task_isolation_entry_note(enum task_isolation_cause cause,
-				 unsigned long nr, const void *who);
+				 unsigned long nr, const void *what);
 void __task_isolation_close(void);
-void __task_isolation_irq_note(enum task_isolation_cause cause, const void *who,
+void __task_isolation_irq_note(enum task_isolation_cause cause, const void *what,
 			       const void *key);
 void __task_isolation_stop(int sig);
 void __task_isolation_kick(int cpu, enum task_isolation_cause cause);
-void task_isolation_fork(struct task_struct *p);
 void task_isolation_free(struct task_struct *p);
 void task_isolation_update_cpus(void);
 bool task_isolation_cpu(int cpu);
 
 /* For those who explain a loss, see <linux/isolation_record.h> */
 u64 task_isolation_impossible(void);
-u64 task_isolation_number(const struct task_isolation *iso);
+u64 task_isolation_number(const struct task_isolation_entry *entry);
 bool task_isolation_has_sender(enum task_isolation_cause cause);
 extern bool task_isolation_debug;
 
 /* Pure parts, visible for the KUnit tests */
 int task_isolation_parse(unsigned long flags, int *sig);
-int task_isolation_describe(const struct task_isolation *iso, char *buf, size_t size);
+int task_isolation_describe(const struct task_isolation_entry *entry, char *buf, size_t size);
 
 /* True when the current entry of this thread is, or may become, a loss. */
 static __always_inline bool task_isolation_marked(void)
 {
-	return static_branch_unlikely(&task_isolation_key) &&
-	       unlikely(current->isolation.state == TASK_ISOLATION_MARKED);
+	return task_isolation_armed() && current->isolation.state == TASK_ISOLATION_MARKED;
 }
 
 /**
@@ -204,7 +202,7 @@ static inline void task_isolation_deliver(struct pt_regs *regs)
  */
 static inline void task_isolation_signal(int sig, const struct kernel_siginfo *info)
 {
-	if (unlikely(current->isolation.state != TASK_ISOLATION_OFF))
+	if (task_isolation_armed())
 		__task_isolation_signal(sig, info);
 }
 
@@ -391,11 +389,31 @@ static inline void task_isolation_affinity(struct task_struct *p, bool running)
 		__task_isolation_kick(task_cpu(p), TASK_ISOLATION_AFFINITY);
 }
 
+/**
+ * task_isolation_fork - Nobody is born isolated
+ * @p:		New thread, a copy of current, not visible yet
+ *
+ * System calls of an isolated thread are refused, but io_uring creates workers
+ * from task work on the way out, when the thread may be marked or about to be
+ * isolated. What happened to the parent is not for the child, either.
+ *
+ * Invoked from dup_task_struct().
+ */
+static inline void task_isolation_fork(struct task_struct *p)
+{
+	p->isolation = (struct task_isolation) { };
+	if (likely(!task_isolation_armed()))
+		return;
+
+	clear_task_syscall_work(p, SYSCALL_TASK_ISOLATION);
+	clear_tsk_thread_flag(p, TIF_TASK_ISOLATION);
+}
+
 #else /* CONFIG_TASK_ISOLATION */
 
 static inline long task_isolation_prctl(unsigned long flags) { return -EINVAL; }
 static __always_inline bool task_isolation_marked(void) { return false; }
-static inline void task_isolation_start(struct pt_regs *regs) { }
+static inline bool task_isolation_start(struct pt_regs *regs) { return true; }
 static __always_inline void task_isolation_user_exit(void) { }
 static __always_inline bool task_isolation_active(int cpu) { return false; }
 static inline bool task_isolation_leaving(int cpu) { return false; }

@@ -8,11 +8,11 @@
 
 #include <linux/isolation.h>
 #include <linux/sched.h>
+#include <linux/tick.h>
 #include <linux/uidgid.h>
 
 /* How many senders are remembered for a CPU until it enters the kernel */
 #define TASK_ISOLATION_SENDERS		4
-#define TASK_ISOLATION_STACK_DEPTH	16
 
 /**
  * struct task_isolation_who - A thread, in values that can't dangle
@@ -23,8 +23,6 @@
  * @uid:	User
  * @start:	When the thread was started, to tell it from one with the same @tid
  * @comm:	Name of the thread
- * @nr_stack:	How many entries of @stack are valid
- * @stack:	Where it was, only with task_isolation_debug
  */
 struct task_isolation_who {
 	pid_t		pid;
@@ -33,8 +31,6 @@ struct task_isolation_who {
 	kuid_t		uid;
 	u64		start;
 	char		comm[TASK_COMM_LEN];
-	unsigned int	nr_stack;
-	unsigned long	stack[TASK_ISOLATION_STACK_DEPTH];
 };
 
 /* Who may touch a place for a sender, see kernel/isolation_culprit.c */
@@ -93,12 +89,12 @@ void __task_isolation_send(int cpu, const void *key, bool kick);
  */
 static __always_inline void task_isolation_send(int cpu, const void *key, bool kick)
 {
-	if (!static_branch_unlikely(&task_isolation_key))
+	if (!static_branch_unlikely(&task_isolation_key) || !tick_nohz_full_cpu(cpu))
 		return;
 
 	if (!key) {
 		/* Pairs with the barrier in task_isolation_start(), see the figure. */
-		smp_mb__after_atomic();
+		smp_mb();
 	}
 	if (unlikely(READ_ONCE(per_cpu(task_isolation_on, cpu))))
 		__task_isolation_send(cpu, key, kick);

@@ -6,7 +6,9 @@
 #ifndef _LINUX_ISOLATION_IRQ_H
 #define _LINUX_ISOLATION_IRQ_H
 
+#include <linux/compiler.h>
 #include <linux/jump_label.h>
+#include <linux/thread_info.h>
 
 struct irq_desc;
 
@@ -14,42 +16,65 @@ struct irq_desc;
 
 DECLARE_STATIC_KEY_FALSE(task_isolation_key);
 
-void __task_isolation_irq(struct irq_desc *desc);
+bool __task_isolation_irq(struct irq_desc *desc);
 void __task_isolation_irq_done(void);
+
+/**
+ * task_isolation_armed - Is current between its prctl() and a loss?
+ *
+ * The flag which brings the system calls of the thread to the gate is set in
+ * all states but %TASK_ISOLATION_OFF. Unlike the state itself, it is in the cache
+ * line of the flags that each entry looks at anyway.
+ *
+ * Context: Any, noinstr code included.
+ * Return: %false if the thread has nothing to do with task isolation
+ */
+static __always_inline bool task_isolation_armed(void)
+{
+	if (!static_branch_unlikely(&task_isolation_key))
+		return false;
+#ifdef CONFIG_GENERIC_ENTRY
+	return unlikely(READ_ONCE(current_thread_info()->syscall_work) &
+			SYSCALL_WORK_SYSCALL_TASK_ISOLATION);
+#else
+	return unlikely(READ_ONCE(current_thread_info()->flags) & _TIF_SYSCALL_TASK_ISOLATION);
+#endif
+}
 
 /**
  * task_isolation_irq - Annotate a device interrupt
  * @desc:	Descriptor of the interrupt
  *
- * Chained interrupts get here more than once, the last one knows best. That the
- * interrupted thread is marked is tested out of line.
+ * Chained interrupts get here more than once, the last one knows best.
  *
  * Invoked from generic_handle_irq_desc() in hard interrupt context.
+ *
+ * Return: %true if task_isolation_irq_done() is to follow
  */
-static __always_inline void task_isolation_irq(struct irq_desc *desc)
+static __always_inline bool task_isolation_irq(struct irq_desc *desc)
 {
-	if (static_branch_unlikely(&task_isolation_key))
-		__task_isolation_irq(desc);
+	return task_isolation_armed() && __task_isolation_irq(desc);
 }
 
 /**
  * task_isolation_irq_done - A device interrupt has been handled
+ * @annotated:	What task_isolation_irq() returned
  *
  * Many an interrupt controller is asked for the next one before the entry ends.
  * It is the first that disturbed the thread.
  *
  * Invoked from generic_handle_irq_desc() in hard interrupt context.
  */
-static __always_inline void task_isolation_irq_done(void)
+static __always_inline void task_isolation_irq_done(bool annotated)
 {
-	if (static_branch_unlikely(&task_isolation_key))
+	if (unlikely(annotated))
 		__task_isolation_irq_done();
 }
 
 #else /* CONFIG_TASK_ISOLATION */
 
-static __always_inline void task_isolation_irq(struct irq_desc *desc) { }
-static __always_inline void task_isolation_irq_done(void) { }
+static __always_inline bool task_isolation_irq(struct irq_desc *desc) { return false; }
+static __always_inline void task_isolation_irq_done(bool annotated) { }
 
 #endif /* !CONFIG_TASK_ISOLATION */
 

@@ -97,8 +97,8 @@ DECLARE_PER_CPU(struct task_isolation_stats *, task_isolation_stats);
 
 extern const char *const task_isolation_words[TASK_ISOLATION_NR_CAUSES];
 
-int task_isolation_record_alloc(void);
-void task_isolation_record_free(struct task_struct *p);
+int task_isolation_record_alloc(struct task_isolation_entry *entry);
+void task_isolation_record_free(struct task_isolation_entry *entry);
 void task_isolation_record_start(void);
 void task_isolation_record_request(int sig);
 void task_isolation_record_begin(void);
@@ -108,11 +108,11 @@ void task_isolation_record_sender(const void *key);
 void task_isolation_record_loss(struct pt_regs *regs);
 void task_isolation_record_signal(const struct kernel_siginfo *info);
 void task_isolation_record_stop(int sig);
-void __task_isolation_record_group(struct task_struct *p, int sig);
+void __task_isolation_record_group(struct task_struct *p,
+				   const struct task_isolation_entry *entry, int sig);
 void task_isolation_record_leave(long nr);
 int task_isolation_record_culprit(char *buf, size_t size);
 void task_isolation_record_siginfo(struct kernel_siginfo *info);
-void task_isolation_record_stack(void);
 long task_isolation_record_prctl(void __user *arg, unsigned long size);
 bool task_isolation_symbols_visible(void);
 
@@ -130,14 +130,21 @@ bool task_isolation_symbols_visible(void);
  */
 static inline void task_isolation_record_group(struct task_struct *p, int sig)
 {
-	if (static_branch_unlikely(&task_isolation_key) && unlikely(p->isolation.history))
-		__task_isolation_record_group(p, sig);
+	const struct task_isolation_entry *entry;
+
+	if (!static_branch_unlikely(&task_isolation_key))
+		return;
+
+	/* Pairs with the release in task_isolation_alloc(). */
+	entry = READ_ONCE(p->isolation.entry);
+	if (unlikely(entry))
+		__task_isolation_record_group(p, entry, sig);
 }
 
 #else /* CONFIG_TASK_ISOLATION_RECORD */
 
-static inline int task_isolation_record_alloc(void) { return 0; }
-static inline void task_isolation_record_free(struct task_struct *p) { }
+static inline int task_isolation_record_alloc(struct task_isolation_entry *entry) { return 0; }
+static inline void task_isolation_record_free(struct task_isolation_entry *entry) { }
 static inline void task_isolation_record_start(void) { }
 static inline void task_isolation_record_request(int sig) { }
 static inline void task_isolation_record_begin(void) { }
@@ -151,7 +158,6 @@ static inline void task_isolation_record_group(struct task_struct *p, int sig) {
 static inline void task_isolation_record_leave(long nr) { }
 static inline int task_isolation_record_culprit(char *buf, size_t size) { return 0; }
 static inline void task_isolation_record_siginfo(struct kernel_siginfo *info) { }
-static inline void task_isolation_record_stack(void) { }
 
 #endif /* !CONFIG_TASK_ISOLATION_RECORD */
 

@@ -36,32 +36,42 @@ enum task_isolation_state {
 
 #ifdef CONFIG_TASK_ISOLATION
 /**
- * struct task_isolation - Per thread state of task isolation
- * @state:	enum task_isolation_state
- * @sig:	Signal to send on a loss
- * @cause:	enum task_isolation_cause of the entry that marked the thread
+ * struct task_isolation_entry - The entry that marked a thread
+ * @cause:	enum task_isolation_cause
  * @closed:	The interrupt that marked the thread is over. What interrupts
  *		the rest of this entry did not cause it.
  * @cpu:	CPU on which the entry happened
  * @nr:		Number or address, as @cause says
  * @hwirq:	Hardware interrupt number, as @cause says
- * @who:	Name or function, as @cause says. Never dereferenced when it is a
+ * @what:	Name or function, as @cause says. Never dereferenced when it is a
  *		function.
  * @domain:	Name of the interrupt domain, a copy as domains come and go
- * @history:	What happened before, see kernel/isolation_record.c. %NULL if the
- *		thread has never asked to be isolated.
+ * @history:	What happened before, see kernel/isolation_record.c
+ */
+struct task_isolation_entry {
+	u8				cause;
+	u8				closed;
+	int				cpu;
+	unsigned long			nr;
+	unsigned long			hwirq;
+	const void			*what;
+	char				domain[24];
+	struct task_isolation_history	*history;
+};
+
+/**
+ * struct task_isolation - Per thread state of task isolation
+ * @state:	enum task_isolation_state
+ * @sig:	Signal to send on a loss
+ * @entry:	The last entry. Allocated by the first request of the thread, so it
+ *		is there in all states but %TASK_ISOLATION_OFF, and stays.
+ *
+ * This is in every task_struct, so it holds no more than it has to.
  */
 struct task_isolation {
-	u8		state;
-	u8		sig;
-	u8		cause;
-	u8		closed;
-	int		cpu;
-	unsigned long	nr;
-	unsigned long	hwirq;
-	const void	*who;
-	char		domain[24];
-	struct task_isolation_history	*history;
+	u8				state;
+	u8				sig;
+	struct task_isolation_entry	*entry;
 };
 #else /* CONFIG_TASK_ISOLATION */
 struct task_isolation { };
