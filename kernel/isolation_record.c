@@ -51,7 +51,7 @@
  * struct task_isolation_history - What happened to a thread
  * @losses:	How often it lost isolation
  * @entered:	When it was isolated
- * @exited:	When the kernel was entered after that
+ * @span:	How long it was until the kernel was entered
  * @kick:	The interrupt of that entry was to make it look at its flags
  * @sender:	Who sent that interrupt
  * @group_sig:	Signal that somebody sent to stop or kill the process, since the
@@ -63,7 +63,7 @@
 struct task_isolation_history {
 	u64				losses;
 	u64				entered;
-	u64				exited;
+	u64				span;
 	bool				kick;
 	struct task_isolation_who	sender;
 	int				group_sig;
@@ -263,7 +263,7 @@ void task_isolation_record_blocked(int err, u64 bits)
 	trace_blocked(err, blocked);
 }
 
-static void task_isolation_stats_end(u64 entered, u64 exited)
+static void task_isolation_stats_end(u64 span)
 {
 	struct task_isolation_stats *stats = __this_cpu_read(task_isolation_stats);
 
@@ -271,8 +271,8 @@ static void task_isolation_stats_end(u64 entered, u64 exited)
 		return;
 
 	atomic64_set(&stats->since, 0);
-	if (exited - entered > (u64)atomic64_read(&stats->longest))
-		atomic64_set(&stats->longest, exited - entered);
+	if (span > (u64)atomic64_read(&stats->longest))
+		atomic64_set(&stats->longest, span);
 }
 
 /**
@@ -285,10 +285,10 @@ void task_isolation_record_entry(void)
 {
 	struct task_isolation_history *history = current->isolation.history;
 
-	history->exited = ktime_get_mono_fast_ns();
+	history->span = task_isolation_span(history->entered, ktime_get_mono_fast_ns());
 	history->kick = false;
 	task_isolation_who_none(&history->sender);
-	task_isolation_stats_end(history->entered, history->exited);
+	task_isolation_stats_end(history->span);
 }
 
 /**
@@ -426,7 +426,7 @@ void task_isolation_record_loss(struct pt_regs *regs)
 		loss->hwirq = iso->hwirq;
 	loss->ip = instruction_pointer(regs);
 	loss->entered = history->entered;
-	loss->lost = history->exited;
+	loss->lost = history->entered + history->span;
 	loss->losses = ++history->losses;
 	loss->symbol = task_isolation_what(iso, loss->what, sizeof(loss->what));
 	/* Whoever sent an interrupt, it is not what the thread did itself. */
@@ -488,7 +488,7 @@ void task_isolation_record_leave(long nr)
 
 	if (stats)
 		atomic64_inc(&stats->left);
-	trace_leave(nr, history->exited - history->entered);
+	trace_leave(nr, history->span);
 }
 
 /**

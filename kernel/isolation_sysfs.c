@@ -79,7 +79,7 @@ static u64 quiet_now(struct task_isolation_stats *stats)
 {
 	u64 since = atomic64_read(&stats->since);
 
-	return since ? ktime_get_mono_fast_ns() - since : 0;
+	return since ? task_isolation_span(since, ktime_get_mono_fast_ns()) : 0;
 }
 
 static ssize_t current_quiet_ns_show(struct device *dev, struct device_attribute *attr, char *buf)

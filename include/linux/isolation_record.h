@@ -83,6 +83,21 @@ struct task_isolation_stats {
 	struct task_isolation_loss	last;
 };
 
+/**
+ * task_isolation_span - For how long has a thread been isolated?
+ * @entered:	When that began, by ktime_get_mono_fast_ns() on its CPU
+ * @until:	When it ended, or now, by the same clock, on any CPU
+ *
+ * That clock may step back a little where it is read while another CPU updates
+ * it, so an end before the beginning is possible, and is one right after it.
+ *
+ * Return: nanoseconds
+ */
+static inline u64 task_isolation_span(u64 entered, u64 until)
+{
+	return until > entered ? until - entered : 0;
+}
+
 /* In kernel/sched/, kernel/time/ and so on, with interrupts disabled */
 const void *irq_work_isolation_next(void);
 const void *smp_call_isolation_next(void);

@@ -340,6 +340,15 @@ static void blockers_timer_global(struct kunit *test)
 	KUNIT_EXPECT_NE(test, soon.bits & TASK_ISOLATION_BLOCKER_TIMER, 0);
 }
 
+static void record_span(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, task_isolation_span(1000, 1500), 500);
+	KUNIT_EXPECT_EQ(test, task_isolation_span(1000, 1000), 0);
+	/* The clock has stepped back in between. */
+	KUNIT_EXPECT_EQ(test, task_isolation_span(1000, 999), 0);
+	KUNIT_EXPECT_EQ(test, task_isolation_span(U64_MAX, 0), 0);
+}
+
 /* User space has been compiled with these. */
 static void record_layout(struct kunit *test)
 {
@@ -377,6 +386,7 @@ static struct kunit_case task_isolation_record_cases[] = {
 	KUNIT_CASE(blockers_call),
 	KUNIT_CASE(blockers_timer_local),
 	KUNIT_CASE(blockers_timer_global),
+	KUNIT_CASE(record_span),
 	KUNIT_CASE(record_layout),
 	KUNIT_CASE(record_words),
 	{}
