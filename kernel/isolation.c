@@ -188,6 +188,8 @@ u64 task_isolation_number(const struct task_isolation *iso)
 {
 	switch (iso->cause) {
 	case TASK_ISOLATION_SYSCALL:
+		/* -1, where a tracer has it skipped, is the same in 32 bits. */
+		return (s64)(long)iso->nr;
 	case TASK_ISOLATION_FAULT:
 	case TASK_ISOLATION_VECTOR:
 	case TASK_ISOLATION_IRQ:

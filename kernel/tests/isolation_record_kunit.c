@@ -7,6 +7,7 @@
 #include <linux/delay.h>
 #include <linux/hardirq.h>
 #include <linux/irq_work.h>
+#include <linux/isolation.h>
 #include <linux/isolation_culprit.h>
 #include <linux/isolation_record.h>
 #include <linux/sched.h>
@@ -349,6 +350,14 @@ static void record_span(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, task_isolation_span(U64_MAX, 0), 0);
 }
 
+/* On 32 bits, too: a program does not know of which width the kernel is. */
+static void record_minus_one(struct kunit *test)
+{
+	struct task_isolation iso = { .cause = TASK_ISOLATION_SYSCALL, .nr = -1UL };
+
+	KUNIT_EXPECT_EQ(test, task_isolation_number(&iso), U64_MAX);
+}
+
 /* User space has been compiled with these. */
 static void record_layout(struct kunit *test)
 {
@@ -387,6 +396,7 @@ static struct kunit_case task_isolation_record_cases[] = {
 	KUNIT_CASE(blockers_timer_local),
 	KUNIT_CASE(blockers_timer_global),
 	KUNIT_CASE(record_span),
+	KUNIT_CASE(record_minus_one),
 	KUNIT_CASE(record_layout),
 	KUNIT_CASE(record_words),
 	{}

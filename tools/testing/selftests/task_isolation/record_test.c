@@ -538,6 +538,24 @@ static void act_loop(struct iso_shared *sh)
 	iso_spin_until(&sh->stop);
 }
 
+static void act_minus_one(struct iso_shared *sh)
+{
+	syscall(-1);
+}
+
+/* The number of this call has as many bits in each kernel. */
+TEST_F_TIMEOUT(iso, record_minus_one, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .act = act_minus_one, .finish = iso_finish_record,
+	};
+
+	iso_start_acted(_metadata, &c);
+	iso_expect_refused(_metadata, SIGUSR1, -1);
+	iso_expect_recorded(_metadata, TASK_ISOLATION_SYSCALL);
+	EXPECT_EQ(~0ULL, iso.sh->rec.number);
+}
+
 #define LOOP_SIZE	256
 
 TEST_F_TIMEOUT(iso, record_ip, ISO_TIMEOUT)
