@@ -75,7 +75,7 @@ struct task_isolation_history {
 /* Only for CPUs in nohz_full= */
 DEFINE_PER_CPU(struct task_isolation_stats *, task_isolation_stats);
 
-/* One word for each cause, as in the event loss and the names of files in sysfs */
+/* One word for each cause, as in the event task_isolation_loss and in sysfs */
 const char *const task_isolation_words[TASK_ISOLATION_NR_CAUSES] = {
 	[TASK_ISOLATION_UNKNOWN]	= "unknown",
 	[TASK_ISOLATION_SYSCALL]	= "syscall",
@@ -141,7 +141,7 @@ void task_isolation_record_request(int sig)
 	/* A stop or death that is already on its way is nobody's. */
 	scoped_guard (spinlock_irq, &current->sighand->siglock)
 		current->isolation.history->group_sig = 0;
-	trace_enter(sig);
+	trace_task_isolation_enter(sig);
 }
 
 /**
@@ -260,7 +260,7 @@ void task_isolation_record_blocked(int err, u64 bits)
 
 	if (stats)
 		atomic64_inc(&stats->blocked);
-	trace_blocked(err, blocked);
+	trace_task_isolation_blocked(err, blocked);
 }
 
 static void task_isolation_stats_end(u64 span)
@@ -436,7 +436,7 @@ void task_isolation_record_loss(struct pt_regs *regs)
 		task_isolation_who_none(&loss->culprit);
 
 	task_isolation_stats_loss(loss);
-	trace_loss(loss);
+	trace_task_isolation_loss(loss);
 }
 
 /* Can the signal have come from whoever interrupted the thread? */
@@ -488,7 +488,7 @@ void task_isolation_record_leave(long nr)
 
 	if (stats)
 		atomic64_inc(&stats->left);
-	trace_leave(nr, history->span);
+	trace_task_isolation_leave(nr, history->span);
 }
 
 /**
