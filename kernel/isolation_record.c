@@ -634,32 +634,27 @@ static void task_isolation_record_fill_blocked(struct task_isolation_record *rec
  * task_isolation_record_prctl - prctl(PR_TASK_ISOLATION_RECORD)
  * @arg:	struct task_isolation_record in user space
  * @size:	Its size there
+ * @flags:	None so far
+ *
+ * The structure is output only. What a program wants is said by @flags, so that
+ * it need not clear the structure for the sake of kernels it was not tried with.
  *
  * Context: Process context, may sleep.
- * Return: 0. -EINVAL for a size that never was, or unknown flags. -E2BIG if
- * user space wants to say something that this kernel does not understand.
- * -EFAULT.
+ * Return: 0. -EINVAL for a size that never was, or unknown flags. -E2BIG for a
+ * size that never will be. -EFAULT, with some of the structure written or not.
  */
-long task_isolation_record_prctl(void __user *arg, unsigned long size)
+long task_isolation_record_prctl(void __user *arg, unsigned long size, unsigned long flags)
 {
 	const struct task_isolation_history *history = current->isolation.history;
-	struct task_isolation_record rec;
-	int err;
+	struct task_isolation_record rec = { };
 
 	BUILD_BUG_ON(sizeof(rec) != TASK_ISOLATION_RECORD_SIZE_VER0);
 
-	if (size < TASK_ISOLATION_RECORD_SIZE_VER0)
+	if (flags || size < TASK_ISOLATION_RECORD_SIZE_VER0)
 		return -EINVAL;
 	if (size > PAGE_SIZE)
 		return -E2BIG;
 
-	err = copy_struct_from_user(&rec, sizeof(rec), arg, size);
-	if (err)
-		return err;
-	if (rec.flags)
-		return -EINVAL;
-
-	memset(&rec, 0, sizeof(rec));
 	rec.cpu = -1;
 	rec.culprit_cpu = -1;
 	if (history) {

@@ -10,6 +10,9 @@
 
 struct kernel_siginfo;
 
+/* Not in uapi, where it would change with each cause that is added */
+#define TASK_ISOLATION_NR_CAUSES	(TASK_ISOLATION_AFFINITY + 1)
+
 /**
  * struct task_isolation_blockers - What stands in the way of isolation
  * @bits:	%TASK_ISOLATION_BLOCKER_* bits
@@ -128,7 +131,7 @@ void task_isolation_record_leave(long nr);
 int task_isolation_record_culprit(char *buf, size_t size);
 void task_isolation_record_siginfo(struct kernel_siginfo *info);
 void task_isolation_record_stack(void);
-long task_isolation_record_prctl(void __user *arg, unsigned long size);
+long task_isolation_record_prctl(void __user *arg, unsigned long size, unsigned long flags);
 bool task_isolation_symbols_visible(void);
 
 /**
@@ -171,7 +174,8 @@ static inline void task_isolation_record_stack(void) { }
 #endif /* !CONFIG_TASK_ISOLATION_RECORD */
 
 #ifndef CONFIG_TASK_ISOLATION
-static inline long task_isolation_record_prctl(void __user *arg, unsigned long size)
+static inline long task_isolation_record_prctl(void __user *arg, unsigned long size,
+					       unsigned long flags)
 {
 	return -EINVAL;
 }

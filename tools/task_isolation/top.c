@@ -27,7 +27,7 @@ static unsigned long long number(int cpu, const char *name)
 
 static void print_losses(int cpu)
 {
-	for (int i = 0; i < TASK_ISOLATION_NR_CAUSES; i++) {
+	for (int i = 0; i < NR_CAUSES; i++) {
 		char name[32];
 		unsigned long long n;
 
