@@ -675,15 +675,18 @@ static int watch(int ms)
 /* What the kernel has counted on that CPU meanwhile has to be what the victim was told. */
 static void say_counters(void)
 {
-	char path[96], text[32];
+	char path[96], text[1024], *line, *rest = text;
 
-	for (int cause = 0; cause < NR_CAUSES; cause++) {
-		snprintf(path, sizeof(path), CPUS "cpu%d/task_isolation/loss_%s", iso_cpu,
-			 cause_words[cause]);
-		if (read_file(path, text, sizeof(text)) < 0)
-			continue;
-		printf("counter=%s counted=%d told=%d\n", cause_words[cause], atoi(text),
-		       LOAD(sh->caused[cause]));
+	snprintf(path, sizeof(path), CPUS "cpu%d/task_isolation/causes", iso_cpu);
+	if (read_file(path, text, sizeof(text)) < 0)
+		return;
+	for (int cause = 0; cause < NR_CAUSES && (line = strsep(&rest, "\n")); cause++) {
+		char word[32];
+		int n;
+
+		if (sscanf(line, "%31s %d", word, &n) == 2)
+			printf("counter=%s counted=%d told=%d\n", word, n,
+			       LOAD(sh->caused[cause]));
 	}
 }
 

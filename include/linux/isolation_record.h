@@ -8,6 +8,7 @@
 
 #include <linux/isolation_culprit.h>
 
+struct attribute_group;
 struct kernel_siginfo;
 
 /* Not in uapi, where it would change with each cause that is added */
@@ -114,6 +115,7 @@ const void *workqueue_isolation_func(const struct task_struct *p);
 DECLARE_PER_CPU(struct task_isolation_stats *, task_isolation_stats);
 
 extern const char *const task_isolation_words[TASK_ISOLATION_NR_CAUSES];
+extern const struct attribute_group task_isolation_attr_group;
 
 int task_isolation_record_alloc(void);
 void task_isolation_record_free(struct task_struct *p);

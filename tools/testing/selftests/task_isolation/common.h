@@ -189,6 +189,30 @@ static int __maybe_unused iso_write_file(const char *path, const char *text)
 	return n == (ssize_t)strlen(text) ? 0 : -1;
 }
 
+/*
+ * Finds the line "KEY=VALUE" in what the kernel says of the last loss on @cpu.
+ * That is one file, as it is of one loss.
+ */
+static bool __maybe_unused iso_read_last(int cpu, const char *key, char *value, size_t size)
+{
+	size_t len = strlen(key);
+	char path[80], text[512], *line;
+
+	value[0] = '\0';
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/task_isolation/last", cpu);
+	if (iso_read_file(path, text, sizeof(text)) < 0)
+		return false;
+	for (line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, key, len) || line[len] != '=')
+			continue;
+		line += len + 1;
+		snprintf(value, size, "%.*s", (int)strcspn(line, "\n"), line);
+		return true;
+	}
+	return false;
+}
+
 /* Parses a CPU list such as "1,3-5". Returns how many CPUs are in @set. */
 static int __maybe_unused iso_parse_cpus(const char *list, cpu_set_t *set)
 {
