@@ -15,7 +15,7 @@
  *   handlers		annotate the cause: the first one that knows wins
  *   syscall entry	allowed call: state OFF. Any other is not executed.
  *   signals		a handler or death: state OFF, nothing more to tell
- *   exit work		still MARKED: state OFF, then log and signal
+ *   exit work		still MARKED: state OFF, then signal and log
  *
  * The way in is the last check in the exit path of the prctl() itself, see
  * task_isolation_start().
@@ -33,10 +33,8 @@
 #include <linux/isolation.h>
 #include <linux/isolation_culprit.h>
 #include <linux/isolation_record.h>
-#include <linux/kallsyms.h>
 #include <linux/kernel.h>
 #include <linux/prctl.h>
-#include <linux/ratelimit.h>
 #include <linux/sched.h>
 #include <linux/sched/deadline.h>
 #include <linux/sched/debug.h>
@@ -129,53 +127,6 @@ int task_isolation_parse(unsigned long flags, int *sig)
 		return -EINVAL;
 
 	return 0;
-}
-
-/**
- * task_isolation_describe - Say in words what happened
- * @iso:	State of the thread, with the cause noted
- * @buf:	Where to write to
- * @size:	Size of @buf
- *
- * Return: number of characters, as of scnprintf()
- */
-int task_isolation_describe(const struct task_isolation *iso, char *buf, size_t size)
-{
-	switch (iso->cause) {
-	case TASK_ISOLATION_SYSCALL:
-		return scnprintf(buf, size, "syscall %ld", (long)iso->nr);
-	case TASK_ISOLATION_FAULT:
-		return scnprintf(buf, size, "page fault at 0x%lx", iso->nr);
-	case TASK_ISOLATION_TRAP:
-		return scnprintf(buf, size, "trap (%s)", (const char *)iso->who);
-	case TASK_ISOLATION_VECTOR:
-		if (!iso->who)
-			return scnprintf(buf, size, "vector 0x%lx", iso->nr);
-		return scnprintf(buf, size, "vector (%s)", (const char *)iso->who);
-	case TASK_ISOLATION_IRQ:
-		return scnprintf(buf, size, "irq %lu (%s hwirq %lu)", iso->nr,
-				 iso->domain, iso->hwirq);
-	case TASK_ISOLATION_TIMER:
-		return scnprintf(buf, size, "local timer interrupt");
-	case TASK_ISOLATION_IPI_FUNC:
-		return scnprintf(buf, size, "IPI function (%ps)", iso->who);
-	case TASK_ISOLATION_RESCHED:
-		return scnprintf(buf, size, "reschedule IPI");
-	case TASK_ISOLATION_IRQ_WORK:
-		return scnprintf(buf, size, "irq_work (%ps)", iso->who);
-	case TASK_ISOLATION_NMI:
-		return scnprintf(buf, size, "NMI");
-	case TASK_ISOLATION_MCE:
-		return scnprintf(buf, size, "machine check");
-	case TASK_ISOLATION_SIGNAL:
-		return scnprintf(buf, size, "signal %lu", iso->nr);
-	case TASK_ISOLATION_STOP:
-		return scnprintf(buf, size, "stop");
-	case TASK_ISOLATION_AFFINITY:
-		return scnprintf(buf, size, "affinity change");
-	default:
-		return scnprintf(buf, size, "unknown");
-	}
 }
 
 /**
@@ -685,27 +636,6 @@ bool __task_isolation_syscall(struct pt_regs *regs)
 	return false;
 }
 
-static void task_isolation_log(const struct task_isolation *iso)
-{
-	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
-				      DEFAULT_RATELIMIT_BURST);
-	char cause[KSYM_SYMBOL_LEN + 32];
-	char culprit[64];
-
-	if (!task_isolation_debug && !__ratelimit(&rs))
-		return;
-
-	task_isolation_describe(iso, cause, sizeof(cause));
-	culprit[0] = '\0';
-	task_isolation_record_culprit(culprit, sizeof(culprit));
-	pr_warn("%s/%d (cpu %d): task_isolation lost due to %s%s\n", current->comm,
-		task_pid_nr(current), iso->cpu, cause, culprit);
-	if (task_isolation_debug) {
-		dump_stack();
-		task_isolation_record_stack();
-	}
-}
-
 /*
  * Told always means always. force_sig_info() sees to blocked and ignored
  * signals, whose action becomes the default. Where that does not end the
@@ -773,8 +703,8 @@ void __task_isolation_deliver(struct pt_regs *regs)
 
 	task_isolation_off(iso);
 	task_isolation_record_loss(regs);
-	task_isolation_log(iso);
 	task_isolation_tell(iso);
+	task_isolation_log();
 }
 
 /* Out of line part of task_isolation_signal(). Under siglock. */

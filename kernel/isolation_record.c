@@ -492,25 +492,14 @@ void task_isolation_record_leave(long nr)
 }
 
 /**
- * task_isolation_record_culprit - Say in words who caused the last loss
- * @buf:	Where to write to
- * @size:	Size of @buf
+ * task_isolation_record_last - What is known of the last loss of current
  *
- * For the log, whose readers are in the init pid namespace.
- *
- * Return: number of characters, as of scnprintf()
+ * Context: Process context, current has lost isolation.
+ * Return: the loss, valid until current asks to be isolated again
  */
-int task_isolation_record_culprit(char *buf, size_t size)
+const struct task_isolation_loss *task_isolation_record_last(void)
 {
-	const struct task_isolation_who *who = &current->isolation.history->last.culprit;
-
-	buf[0] = '\0';
-	if (who->tid)
-		return scnprintf(buf, size, " by %s/%d on cpu %d", who->comm, who->tid, who->cpu);
-	if (who->cpu >= 0)
-		return scnprintf(buf, size, " by an interrupt or the idle loop on cpu %d",
-				 who->cpu);
-	return 0;
+	return &current->isolation.history->last;
 }
 
 /**

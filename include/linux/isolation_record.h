@@ -130,7 +130,7 @@ void task_isolation_record_signal(const struct kernel_siginfo *info);
 void task_isolation_record_stop(int sig);
 void __task_isolation_record_group(struct task_struct *p, int sig);
 void task_isolation_record_leave(long nr);
-int task_isolation_record_culprit(char *buf, size_t size);
+const struct task_isolation_loss *task_isolation_record_last(void);
 void task_isolation_record_siginfo(struct kernel_siginfo *info);
 void task_isolation_record_stack(void);
 long task_isolation_record_prctl(void __user *arg, unsigned long size, unsigned long flags);
@@ -169,11 +169,19 @@ static inline void task_isolation_record_signal(const struct kernel_siginfo *inf
 static inline void task_isolation_record_stop(int sig) { }
 static inline void task_isolation_record_group(struct task_struct *p, int sig) { }
 static inline void task_isolation_record_leave(long nr) { }
-static inline int task_isolation_record_culprit(char *buf, size_t size) { return 0; }
 static inline void task_isolation_record_siginfo(struct kernel_siginfo *info) { }
 static inline void task_isolation_record_stack(void) { }
 
 #endif /* !CONFIG_TASK_ISOLATION_RECORD */
+
+#ifdef CONFIG_TASK_ISOLATION_LOG
+void task_isolation_log(void);
+int task_isolation_describe(const struct task_isolation_loss *loss, char *buf, size_t size);
+int task_isolation_describe_culprit(const struct task_isolation_loss *loss, char *buf,
+				    size_t size);
+#else
+static inline void task_isolation_log(void) { }
+#endif
 
 #ifndef CONFIG_TASK_ISOLATION
 static inline long task_isolation_record_prctl(void __user *arg, unsigned long size,

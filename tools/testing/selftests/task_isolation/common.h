@@ -586,11 +586,26 @@ static void __maybe_unused iso_log_open(struct iso_log *log)
 	log->limited = !strstr(buf, "task_isolation_debug");
 }
 
+#define ISO_LOG_SYSCTL	"/proc/sys/kernel/task_isolation_log"
+
+/*
+ * A kworker logs the losses. To write what is there already waits until it has
+ * done so for those that are over.
+ */
+static void iso_log_settle(void)
+{
+	char on[8];
+
+	if (iso_read_file(ISO_LOG_SYSCTL, on, sizeof(on)) > 0)
+		iso_write_file(ISO_LOG_SYSCTL, on);
+}
+
 static void __maybe_unused iso_log_read(struct iso_log *log)
 {
 	char buf[8192], *text, *end;
 	ssize_t n;
 
+	iso_log_settle();
 	while (log->fd >= 0) {
 		n = read(log->fd, buf, sizeof(buf) - 1);
 		/* The record was overwritten before it was read: go on. */
@@ -600,8 +615,7 @@ static void __maybe_unused iso_log_read(struct iso_log *log)
 			break;
 		buf[n] = '\0';
 		text = strchr(buf, ';');
-		/* Not the lines of a stack dump, which names functions. */
-		if (!text || !strstr(text, "task_isolation") || strstr(text, "+0x"))
+		if (!text || !strstr(text, "task_isolation"))
 			continue;
 		end = strchr(text, '\n');
 		if (end)
