@@ -179,24 +179,48 @@ def validate(steps, missing_ok=False):
         raise Error("\n".join(errors))
 
 
-def apply_entry(entry, index):
-    """Put one entry into the index; a diff must fit to the line."""
-    if not entry.is_patch:
-        blob = git("hash-object", "-w", "--no-filters", entry.file).strip()
-        mode = "100755" if os.access(entry.file, os.X_OK) else "100644"
-        git("update-index", "--add", "--cacheinfo", f"{mode},{blob},{entry.target}", env=index)
-        return
-    run = git("apply", "--cached", "--verbose", "--whitespace=nowarn", entry.file,
+def add_files(entries, index):
+    """Put whole files into the index, all of a step at once."""
+    names = "".join(e.file + "\n" for e in entries)
+    blobs = git("hash-object", "-w", "--no-filters", "--stdin-paths", data=names).split()
+    lines = [f"{'100755' if os.access(e.file, os.X_OK) else '100644'} {blob}\t{e.target}\n"
+             for e, blob in zip(entries, blobs)]
+    git("update-index", "--add", "--index-info", env=index, data="".join(lines))
+
+
+def apply_diffs(entries, index):
+    """Put diffs into the index, all of a step at once: each must fit to the line."""
+    run = git("apply", "--cached", "--verbose", "--whitespace=nowarn", *(e.file for e in entries),
               env=index, check=False)
     said = run.stdout + run.stderr
-    if run.returncode:
-        raise Error(f"{entry.name} does not apply to the base:\n{said.strip()}")
-    if "offset" in said or "fuzz" in said:
-        raise Error(f"{entry.name} applies, but not at its lines:\n{said.strip()}")
+    exact = not run.returncode and "offset" not in said and "fuzz" not in said
     touched = re.findall(r"^Applied patch (.*) cleanly", said, re.M)
-    if touched != [entry.target]:
-        raise Error(f"{entry.name} changes {', '.join(touched) or 'nothing'}, "
-                    f"not only {entry.target}")
+    if exact and touched == [e.target for e in entries]:
+        return
+    if len(entries) > 1 and run.returncode:
+        # Which one is it? Nothing was applied.
+        for e in entries:
+            apply_diffs([e], index)
+    if len(entries) > 1:
+        raise Error(f"step {entries[0].step.slug}: a diff applies, but not at its lines, or not "
+                    f"to its file:\n{said.strip()}")
+    name, target = entries[0].name, entries[0].target
+    if run.returncode:
+        raise Error(f"{name} does not apply to the base:\n{said.strip()}")
+    if not exact:
+        raise Error(f"{name} applies, but not at its lines:\n{said.strip()}")
+    raise Error(f"{name} changes {', '.join(touched) or 'nothing'}, not only {target}")
+
+
+def apply_step(step, index):
+    """Put what is there of a step into the index."""
+    there = [e for e in step.entries if os.path.isfile(e.file)]
+    whole = [e for e in there if not e.is_patch]
+    diffs = [e for e in there if e.is_patch]
+    if whole:
+        add_files(whole, index)
+    if diffs:
+        apply_diffs(diffs, index)
 
 
 def fingerprint(base, steps, author, date):
@@ -247,9 +271,7 @@ def compose(missing_ok=False):
     try:
         git("read-tree", base, env=index)
         for step in steps:
-            for e in step.entries:
-                if os.path.isfile(e.file):
-                    apply_entry(e, index)
+            apply_step(step, index)
             tree = git("write-tree", env=index).strip()
             message = step.subject + "\n" if missing_ok else step.message()
             date += 60

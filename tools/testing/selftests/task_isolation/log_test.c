@@ -16,6 +16,8 @@
  * Whether there is a line or not, the thread is told each time, and each line
  * names the thread, the CPU and the cause.
  */
+#include <sys/stat.h>
+
 #include "fixture.h"
 
 #define LOSSES		50
