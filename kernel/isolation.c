@@ -15,7 +15,7 @@
  *   handlers		annotate the cause: the first one that knows wins
  *   syscall entry	allowed call: state OFF. Any other is not executed.
  *   signals		a handler or death: state OFF, nothing more to tell
- *   exit work		still MARKED: state OFF, then log and signal
+ *   exit work		still MARKED: state OFF, then signal and log
  *
  * The way in is the last check in the exit path of the prctl() itself, see
  * task_isolation_start().
@@ -33,10 +33,8 @@
 #include <linux/isolation.h>
 #include <linux/isolation_culprit.h>
 #include <linux/isolation_record.h>
-#include <linux/kallsyms.h>
 #include <linux/kernel.h>
 #include <linux/prctl.h>
-#include <linux/ratelimit.h>
 #include <linux/sched.h>
 #include <linux/sched/deadline.h>
 #include <linux/sched/debug.h>
@@ -133,53 +131,6 @@ int task_isolation_parse(unsigned long flags, int *sig)
 }
 
 /**
- * task_isolation_describe - Say in words what happened
- * @entry:	The entry, with the cause noted
- * @buf:	Where to write to
- * @size:	Size of @buf
- *
- * Return: number of characters, as of scnprintf()
- */
-int task_isolation_describe(const struct task_isolation_entry *entry, char *buf, size_t size)
-{
-	switch (entry->cause) {
-	case TASK_ISOLATION_SYSCALL:
-		return scnprintf(buf, size, "syscall %ld", (long)entry->nr);
-	case TASK_ISOLATION_FAULT:
-		return scnprintf(buf, size, "page fault at 0x%lx", entry->nr);
-	case TASK_ISOLATION_TRAP:
-		return scnprintf(buf, size, "trap (%s)", (const char *)entry->what);
-	case TASK_ISOLATION_VECTOR:
-		if (!entry->what)
-			return scnprintf(buf, size, "vector 0x%lx", entry->nr);
-		return scnprintf(buf, size, "vector (%s)", (const char *)entry->what);
-	case TASK_ISOLATION_IRQ:
-		return scnprintf(buf, size, "irq %lu (%s hwirq %lu)", entry->nr,
-				 entry->domain, entry->hwirq);
-	case TASK_ISOLATION_TIMER:
-		return scnprintf(buf, size, "local timer interrupt");
-	case TASK_ISOLATION_IPI_FUNC:
-		return scnprintf(buf, size, "IPI function (%ps)", entry->what);
-	case TASK_ISOLATION_RESCHED:
-		return scnprintf(buf, size, "reschedule IPI");
-	case TASK_ISOLATION_IRQ_WORK:
-		return scnprintf(buf, size, "irq_work (%ps)", entry->what);
-	case TASK_ISOLATION_NMI:
-		return scnprintf(buf, size, "NMI");
-	case TASK_ISOLATION_MCE:
-		return scnprintf(buf, size, "machine check");
-	case TASK_ISOLATION_SIGNAL:
-		return scnprintf(buf, size, "signal %lu", entry->nr);
-	case TASK_ISOLATION_STOP:
-		return scnprintf(buf, size, "stop");
-	case TASK_ISOLATION_AFFINITY:
-		return scnprintf(buf, size, "affinity change");
-	default:
-		return scnprintf(buf, size, "unknown");
-	}
-}
-
-/**
  * task_isolation_number - The number or address that goes with the cause
  * @entry:	The entry, with the cause noted
  *
@@ -189,6 +140,8 @@ u64 task_isolation_number(const struct task_isolation_entry *entry)
 {
 	switch (entry->cause) {
 	case TASK_ISOLATION_SYSCALL:
+		/* -1, where a tracer has it skipped, is the same in 32 bits. */
+		return (s64)(long)entry->nr;
 	case TASK_ISOLATION_FAULT:
 	case TASK_ISOLATION_VECTOR:
 	case TASK_ISOLATION_IRQ:
@@ -721,25 +674,6 @@ bool __task_isolation_syscall(struct pt_regs *regs)
 	return false;
 }
 
-static void task_isolation_log(const struct task_isolation_entry *entry)
-{
-	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
-				      DEFAULT_RATELIMIT_BURST);
-	char cause[KSYM_SYMBOL_LEN + 32];
-	char culprit[64];
-
-	if (!task_isolation_debug && !__ratelimit(&rs))
-		return;
-
-	task_isolation_describe(entry, cause, sizeof(cause));
-	culprit[0] = '\0';
-	task_isolation_record_culprit(culprit, sizeof(culprit));
-	pr_warn("%s/%d (cpu %d): task_isolation lost due to %s%s\n", current->comm,
-		task_pid_nr(current), entry->cpu, cause, culprit);
-	if (task_isolation_debug)
-		dump_stack();
-}
-
 /*
  * Told always means always. force_sig_info() sees to blocked and ignored
  * signals, whose action becomes the default. Where that does not end the
@@ -808,8 +742,8 @@ void __task_isolation_deliver(struct pt_regs *regs)
 
 	task_isolation_off(iso);
 	task_isolation_record_loss(regs);
-	task_isolation_log(iso->entry);
 	task_isolation_tell(iso);
+	task_isolation_log();
 }
 
 /* Out of line part of task_isolation_signal(). Under siglock. */

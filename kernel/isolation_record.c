@@ -50,7 +50,7 @@
  * struct task_isolation_history - What happened to a thread
  * @losses:	How often it lost isolation
  * @entered:	When it was isolated
- * @exited:	When the kernel was entered after that
+ * @span:	How long it was until the kernel was entered
  * @kick:	The interrupt of that entry was to make it look at its flags
  * @sender:	Who sent that interrupt
  * @group_sig:	Signal that somebody sent to stop or kill the process, since the
@@ -62,7 +62,7 @@
 struct task_isolation_history {
 	u64				losses;
 	u64				entered;
-	u64				exited;
+	u64				span;
 	bool				kick;
 	struct task_isolation_who	sender;
 	int				group_sig;
@@ -74,7 +74,7 @@ struct task_isolation_history {
 /* Only for CPUs in nohz_full= */
 DEFINE_PER_CPU(struct task_isolation_stats *, task_isolation_stats);
 
-/* One word for each cause, as in the event loss and the names of files in sysfs */
+/* One word for each cause, as in the event task_isolation_loss and in sysfs */
 const char *const task_isolation_words[TASK_ISOLATION_NR_CAUSES] = {
 	[TASK_ISOLATION_UNKNOWN]	= "unknown",
 	[TASK_ISOLATION_SYSCALL]	= "syscall",
@@ -142,7 +142,7 @@ void task_isolation_record_request(int sig)
 	/* A stop or death that is already on its way is nobody's. */
 	scoped_guard (spinlock_irq, &current->sighand->siglock)
 		task_isolation_history()->group_sig = 0;
-	trace_enter(sig);
+	trace_task_isolation_enter(sig);
 }
 
 /**
@@ -261,10 +261,10 @@ void task_isolation_record_blocked(int err, u64 bits)
 
 	if (stats)
 		atomic64_inc(&stats->blocked);
-	trace_blocked(err, blocked);
+	trace_task_isolation_blocked(err, blocked);
 }
 
-static void task_isolation_stats_end(u64 entered, u64 exited)
+static void task_isolation_stats_end(u64 span)
 {
 	struct task_isolation_stats *stats = __this_cpu_read(task_isolation_stats);
 
@@ -272,8 +272,8 @@ static void task_isolation_stats_end(u64 entered, u64 exited)
 		return;
 
 	atomic64_set(&stats->since, 0);
-	if (exited - entered > (u64)atomic64_read(&stats->longest))
-		atomic64_set(&stats->longest, exited - entered);
+	if (span > (u64)atomic64_read(&stats->longest))
+		atomic64_set(&stats->longest, span);
 }
 
 /**
@@ -286,10 +286,10 @@ void task_isolation_record_entry(void)
 {
 	struct task_isolation_history *history = task_isolation_history();
 
-	history->exited = ktime_get_mono_fast_ns();
+	history->span = task_isolation_span(history->entered, ktime_get_mono_fast_ns());
 	history->kick = false;
 	task_isolation_who_none(&history->sender);
-	task_isolation_stats_end(history->entered, history->exited);
+	task_isolation_stats_end(history->span);
 }
 
 /**
@@ -427,7 +427,7 @@ void task_isolation_record_loss(struct pt_regs *regs)
 		loss->hwirq = entry->hwirq;
 	loss->ip = instruction_pointer(regs);
 	loss->entered = history->entered;
-	loss->lost = history->exited;
+	loss->lost = history->entered + history->span;
 	loss->losses = ++history->losses;
 	loss->symbol = task_isolation_what(entry, loss->what, sizeof(loss->what));
 	/* Whoever sent an interrupt, it is not what the thread did itself. */
@@ -437,7 +437,7 @@ void task_isolation_record_loss(struct pt_regs *regs)
 		task_isolation_who_none(&loss->culprit);
 
 	task_isolation_stats_loss(loss);
-	trace_loss(loss);
+	trace_task_isolation_loss(loss);
 }
 
 /* Can the signal have come from whoever interrupted the thread? */
@@ -490,29 +490,18 @@ void task_isolation_record_leave(long nr)
 
 	if (stats)
 		atomic64_inc(&stats->left);
-	trace_leave(nr, history->exited - history->entered);
+	trace_task_isolation_leave(nr, history->span);
 }
 
 /**
- * task_isolation_record_culprit - Say in words who caused the last loss
- * @buf:	Where to write to
- * @size:	Size of @buf
+ * task_isolation_record_last - What is known of the last loss of current
  *
- * For the log, whose readers are in the init pid namespace.
- *
- * Return: number of characters, as of scnprintf()
+ * Context: Process context, current has lost isolation.
+ * Return: the loss, valid until current asks to be isolated again
  */
-int task_isolation_record_culprit(char *buf, size_t size)
+const struct task_isolation_loss *task_isolation_record_last(void)
 {
-	const struct task_isolation_who *who = &task_isolation_history()->last.culprit;
-
-	buf[0] = '\0';
-	if (who->tid)
-		return scnprintf(buf, size, " by %s/%d on cpu %d", who->comm, who->tid, who->cpu);
-	if (who->cpu >= 0)
-		return scnprintf(buf, size, " by an interrupt or the idle loop on cpu %d",
-				 who->cpu);
-	return 0;
+	return &task_isolation_history()->last;
 }
 
 /**
@@ -622,32 +611,27 @@ static void task_isolation_record_fill_blocked(struct task_isolation_record *rec
  * task_isolation_record_prctl - prctl(PR_TASK_ISOLATION_RECORD)
  * @arg:	struct task_isolation_record in user space
  * @size:	Its size there
+ * @flags:	None so far
+ *
+ * The structure is output only. What a program wants is said by @flags, so that
+ * it need not clear the structure for the sake of kernels it was not tried with.
  *
  * Context: Process context, may sleep.
- * Return: 0. -EINVAL for a size that never was, or unknown flags. -E2BIG if
- * user space wants to say something that this kernel does not understand.
- * -EFAULT.
+ * Return: 0. -EINVAL for a size that never was, or unknown flags. -E2BIG for a
+ * size that never will be. -EFAULT, with some of the structure written or not.
  */
-long task_isolation_record_prctl(void __user *arg, unsigned long size)
+long task_isolation_record_prctl(void __user *arg, unsigned long size, unsigned long flags)
 {
 	const struct task_isolation_entry *entry = current->isolation.entry;
-	struct task_isolation_record rec;
-	int err;
+	struct task_isolation_record rec = { };
 
 	BUILD_BUG_ON(sizeof(rec) != TASK_ISOLATION_RECORD_SIZE_VER0);
 
-	if (size < TASK_ISOLATION_RECORD_SIZE_VER0)
+	if (flags || size < TASK_ISOLATION_RECORD_SIZE_VER0)
 		return -EINVAL;
 	if (size > PAGE_SIZE)
 		return -E2BIG;
 
-	err = copy_struct_from_user(&rec, sizeof(rec), arg, size);
-	if (err)
-		return err;
-	if (rec.flags)
-		return -EINVAL;
-
-	memset(&rec, 0, sizeof(rec));
 	rec.cpu = -1;
 	rec.culprit_cpu = -1;
 	if (entry) {

@@ -5,14 +5,10 @@
  * See Documentation/ABI/testing/sysfs-devices-system-cpu.
  */
 
-#include <linux/cpu.h>
 #include <linux/device.h>
-#include <linux/init.h>
 #include <linux/isolation_record.h>
-#include <linux/kernel.h>
-#include <linux/ktime.h>
+#include <linux/string.h>
 #include <linux/sysfs.h>
-#include <linux/tick.h>
 #include <linux/timekeeping.h>
 
 static struct task_isolation_stats *stats_of(struct device *dev)
@@ -48,16 +44,17 @@ static ssize_t losses_show(struct device *dev, struct device_attribute *attr, ch
 }
 static DEVICE_ATTR_ADMIN_RO(losses);
 
-static ssize_t loss_show(struct device *dev, struct device_attribute *attr, char *buf)
+/* One line for each cause, its word and its number */
+static ssize_t causes_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	struct dev_ext_attribute *ext = container_of(attr, struct dev_ext_attribute, attr);
+	int len = 0;
 
-	return sysfs_emit(buf, "%lld\n",
-			  atomic64_read(&stats_of(dev)->losses[(unsigned long)ext->var]));
+	for (int i = 0; i < TASK_ISOLATION_NR_CAUSES; i++)
+		len += sysfs_emit_at(buf, len, "%s %lld\n", task_isolation_words[i],
+				     atomic64_read(&stats_of(dev)->losses[i]));
+	return len;
 }
-
-/* loss_WORD for each cause, filled by task_isolation_sysfs_init() */
-static struct dev_ext_attribute loss_attrs[TASK_ISOLATION_NR_CAUSES];
+static DEVICE_ATTR_ADMIN_RO(causes);
 
 static ssize_t pid_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -79,7 +76,7 @@ static u64 quiet_now(struct task_isolation_stats *stats)
 {
 	u64 since = atomic64_read(&stats->since);
 
-	return since ? ktime_get_mono_fast_ns() - since : 0;
+	return since ? task_isolation_span(since, ktime_get_mono_fast_ns()) : 0;
 }
 
 static ssize_t current_quiet_ns_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -105,120 +102,54 @@ static struct task_isolation_loss last_loss(struct device *dev)
 	return stats->last;
 }
 
-static ssize_t last_cause_show(struct device *dev, struct device_attribute *attr, char *buf)
+/*
+ * All that is said of the last loss is of one loss, so it is one file. The name
+ * comes last, and escaped: a task may choose one that looks like another line.
+ */
+static ssize_t last_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct task_isolation_loss last = last_loss(dev);
-
-	return sysfs_emit(buf, "%s\n", last.losses ? task_isolation_words[last.cause] : "none");
-}
-static DEVICE_ATTR_ADMIN_RO(last_cause);
-
-static ssize_t last_what_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct task_isolation_loss last = last_loss(dev);
-
-	if (last.symbol && !task_isolation_symbols_visible())
-		return sysfs_emit(buf, "\n");
-	return sysfs_emit(buf, "%s\n", last.what);
-}
-static DEVICE_ATTR_ADMIN_RO(last_what);
-
-static ssize_t last_loss_ns_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%llu\n", last_loss(dev).lost);
-}
-static DEVICE_ATTR_ADMIN_RO(last_loss_ns);
-
-static ssize_t last_culprit_cpu_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%d\n", last_loss(dev).culprit.cpu);
-}
-static DEVICE_ATTR_ADMIN_RO(last_culprit_cpu);
-
-static ssize_t last_culprit_pid_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct task_isolation_loss last = last_loss(dev);
-	pid_t pid, tid;
-
-	task_isolation_who_visible(&last.culprit, &pid, &tid);
-	return sysfs_emit(buf, "%d\n", pid);
-}
-static DEVICE_ATTR_ADMIN_RO(last_culprit_pid);
-
-static ssize_t last_culprit_comm_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct task_isolation_loss last = last_loss(dev);
+	bool secret = last.symbol && !task_isolation_symbols_visible();
+	const char *comm = last.culprit.comm;
 	pid_t pid, tid;
 
 	if (!task_isolation_who_visible(&last.culprit, &pid, &tid))
-		return sysfs_emit(buf, "\n");
-	return sysfs_emit(buf, "%s\n", last.culprit.comm);
+		comm = "";
+	return sysfs_emit(buf,
+			  "cause=%s\nnumber=%llu\nwhat=%s\nlost_ns=%llu\n"
+			  "culprit_cpu=%d\nculprit_pid=%d\nculprit_comm=%*pEs\n",
+			  last.losses ? task_isolation_words[last.cause] : "none",
+			  last.number, secret ? "" : last.what, last.lost, last.culprit.cpu,
+			  pid, (int)strnlen(comm, TASK_COMM_LEN), comm);
 }
-static DEVICE_ATTR_ADMIN_RO(last_culprit_comm);
+static DEVICE_ATTR_ADMIN_RO(last);
 
 static struct attribute *task_isolation_attrs[] = {
 	&dev_attr_entered.attr,
 	&dev_attr_left.attr,
 	&dev_attr_blocked.attr,
 	&dev_attr_losses.attr,
+	&dev_attr_causes.attr,
 	&dev_attr_pid.attr,
 	&dev_attr_current_quiet_ns.attr,
 	&dev_attr_longest_quiet_ns.attr,
-	&dev_attr_last_cause.attr,
-	&dev_attr_last_what.attr,
-	&dev_attr_last_loss_ns.attr,
-	&dev_attr_last_culprit_cpu.attr,
-	&dev_attr_last_culprit_pid.attr,
-	&dev_attr_last_culprit_comm.attr,
+	&dev_attr_last.attr,
 	NULL
 };
 
-static const struct attribute_group task_isolation_group = {
-	.name	= "task_isolation",
-	.attrs	= task_isolation_attrs,
+/* Only CPUs in nohz_full= have counters. */
+static bool task_isolation_group_visible(struct kobject *kobj)
+{
+	return stats_of(kobj_to_dev(kobj));
+}
+DEFINE_SIMPLE_SYSFS_GROUP_VISIBLE(task_isolation);
+
+/*
+ * Of each CPU device, see drivers/base/cpu.c. Who reads the files of a CPU does
+ * not disturb it: interrupts are not sent.
+ */
+const struct attribute_group task_isolation_attr_group = {
+	.name		= "task_isolation",
+	.is_visible	= SYSFS_GROUP_VISIBLE(task_isolation),
+	.attrs		= task_isolation_attrs,
 };
-
-/* Who reads the files of a CPU does not disturb it. Interrupts are not sent. */
-static int __init task_isolation_sysfs_add(struct device *dev)
-{
-	int err = sysfs_create_group(&dev->kobj, &task_isolation_group);
-
-	for (int i = 0; !err && i < TASK_ISOLATION_NR_CAUSES; i++)
-		err = sysfs_add_file_to_group(&dev->kobj, &loss_attrs[i].attr.attr,
-					      task_isolation_group.name);
-	return err;
-}
-
-static int __init task_isolation_sysfs_causes(void)
-{
-	for (unsigned long i = 0; i < TASK_ISOLATION_NR_CAUSES; i++) {
-		struct device_attribute *attr = &loss_attrs[i].attr;
-
-		attr->attr.name = kasprintf(GFP_KERNEL, "loss_%s", task_isolation_words[i]);
-		if (!attr->attr.name)
-			return -ENOMEM;
-		sysfs_attr_init(&attr->attr);
-		attr->attr.mode = 0400;
-		attr->show = loss_show;
-		loss_attrs[i].var = (void *)i;
-	}
-	return 0;
-}
-
-static int __init task_isolation_sysfs_init(void)
-{
-	int cpu, err;
-
-	if (!tick_nohz_full_enabled())
-		return 0;
-
-	err = task_isolation_sysfs_causes();
-	for_each_possible_cpu(cpu) {
-		struct device *dev = get_cpu_device(cpu);
-
-		if (!err && dev && per_cpu(task_isolation_stats, cpu))
-			err = task_isolation_sysfs_add(dev);
-	}
-	return err;
-}
-late_initcall(task_isolation_sysfs_init);

@@ -53,7 +53,7 @@ struct shared *sh;
 int iso_cpu;
 
 /* Of taskiso, which knows the kernel's words */
-extern const char *const cause_words[TASK_ISOLATION_NR_CAUSES];
+extern const char *const cause_words[NR_CAUSES];
 
 /* What came of a kind. Of those tried, some may fail, and some cause nothing. */
 struct tally {
@@ -181,7 +181,7 @@ static void handler(int sig, siginfo_t *info, void *context)
 	/* A signal may come right after the one that told of a loss. */
 	if (e->rec.losses != seen) {
 		seen = e->rec.losses;
-		sh->caused[e->rec.cause % TASK_ISOLATION_NR_CAUSES]++;
+		sh->caused[e->rec.cause % NR_CAUSES]++;
 	}
 	e->code = info->si_code;
 	e->error = info->si_errno;
@@ -675,15 +675,18 @@ static int watch(int ms)
 /* What the kernel has counted on that CPU meanwhile has to be what the victim was told. */
 static void say_counters(void)
 {
-	char path[96], text[32];
+	char path[96], text[1024], *line, *rest = text;
 
-	for (int cause = 0; cause < TASK_ISOLATION_NR_CAUSES; cause++) {
-		snprintf(path, sizeof(path), CPUS "cpu%d/task_isolation/loss_%s", iso_cpu,
-			 cause_words[cause]);
-		if (read_file(path, text, sizeof(text)) < 0)
-			continue;
-		printf("counter=%s counted=%d told=%d\n", cause_words[cause], atoi(text),
-		       LOAD(sh->caused[cause]));
+	snprintf(path, sizeof(path), CPUS "cpu%d/task_isolation/causes", iso_cpu);
+	if (read_file(path, text, sizeof(text)) < 0)
+		return;
+	for (int cause = 0; cause < NR_CAUSES && (line = strsep(&rest, "\n")); cause++) {
+		char word[32];
+		int n;
+
+		if (sscanf(line, "%31s %d", word, &n) == 2)
+			printf("counter=%s counted=%d told=%d\n", word, n,
+			       LOAD(sh->caused[cause]));
 	}
 }
 

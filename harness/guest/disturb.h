@@ -34,6 +34,8 @@ enum order {
 	SIBLING_CPU_TIMER, SIBLING_TIMER_SIGNAL, SIBLING_COLLAPSE, SIBLING_MERGE, SIBLING_BALANCE,
 };
 
+#define NR_CAUSES	(TASK_ISOLATION_AFFINITY + 1)
+
 /* Who may have caused a loss */
 #define WHO_SENDER	1	/* the thread that injects, by its number */
 #define WHO_NOBODY	2	/* there is none: the victim itself, a device, an NMI */
@@ -73,7 +75,7 @@ struct shared {
 	int		ring;		/* the victim is to wait for it by io_uring */
 	int		ring_armed;	/* how often it has begun to */
 	int		frees;		/* the victim is to free something before it is isolated */
-	int		caused[TASK_ISOLATION_NR_CAUSES];	/* losses by cause, all of them */
+	int		caused[NR_CAUSES];	/* losses by cause, all of them */
 	struct entry	log[LOG_SIZE];
 };
 

@@ -81,7 +81,6 @@ extern bool task_isolation_debug;
 
 /* Pure parts, visible for the KUnit tests */
 int task_isolation_parse(unsigned long flags, int *sig);
-int task_isolation_describe(const struct task_isolation_entry *entry, char *buf, size_t size);
 
 /* True when the current entry of this thread is, or may become, a loss. */
 static __always_inline bool task_isolation_marked(void)

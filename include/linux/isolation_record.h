@@ -8,7 +8,11 @@
 
 #include <linux/isolation_culprit.h>
 
+struct attribute_group;
 struct kernel_siginfo;
+
+/* Not in uapi, where it would change with each cause that is added */
+#define TASK_ISOLATION_NR_CAUSES	(TASK_ISOLATION_AFFINITY + 1)
 
 /**
  * struct task_isolation_blockers - What stands in the way of isolation
@@ -83,6 +87,21 @@ struct task_isolation_stats {
 	struct task_isolation_loss	last;
 };
 
+/**
+ * task_isolation_span - For how long has a thread been isolated?
+ * @entered:	When that began, by ktime_get_mono_fast_ns() on its CPU
+ * @until:	When it ended, or now, by the same clock, on any CPU
+ *
+ * That clock may step back a little where it is read while another CPU updates
+ * it, so an end before the beginning is possible, and is one right after it.
+ *
+ * Return: nanoseconds
+ */
+static inline u64 task_isolation_span(u64 entered, u64 until)
+{
+	return until > entered ? until - entered : 0;
+}
+
 /* In kernel/sched/, kernel/time/ and so on, with interrupts disabled */
 const void *irq_work_isolation_next(void);
 const void *smp_call_isolation_next(void);
@@ -96,6 +115,7 @@ const void *workqueue_isolation_func(const struct task_struct *p);
 DECLARE_PER_CPU(struct task_isolation_stats *, task_isolation_stats);
 
 extern const char *const task_isolation_words[TASK_ISOLATION_NR_CAUSES];
+extern const struct attribute_group task_isolation_attr_group;
 
 int task_isolation_record_alloc(struct task_isolation_entry *entry);
 void task_isolation_record_free(struct task_isolation_entry *entry);
@@ -111,9 +131,9 @@ void task_isolation_record_stop(int sig);
 void __task_isolation_record_group(struct task_struct *p,
 				   const struct task_isolation_entry *entry, int sig);
 void task_isolation_record_leave(long nr);
-int task_isolation_record_culprit(char *buf, size_t size);
+const struct task_isolation_loss *task_isolation_record_last(void);
 void task_isolation_record_siginfo(struct kernel_siginfo *info);
-long task_isolation_record_prctl(void __user *arg, unsigned long size);
+long task_isolation_record_prctl(void __user *arg, unsigned long size, unsigned long flags);
 bool task_isolation_symbols_visible(void);
 
 /**
@@ -156,13 +176,22 @@ static inline void task_isolation_record_signal(const struct kernel_siginfo *inf
 static inline void task_isolation_record_stop(int sig) { }
 static inline void task_isolation_record_group(struct task_struct *p, int sig) { }
 static inline void task_isolation_record_leave(long nr) { }
-static inline int task_isolation_record_culprit(char *buf, size_t size) { return 0; }
 static inline void task_isolation_record_siginfo(struct kernel_siginfo *info) { }
 
 #endif /* !CONFIG_TASK_ISOLATION_RECORD */
 
+#ifdef CONFIG_TASK_ISOLATION_LOG
+void task_isolation_log(void);
+int task_isolation_describe(const struct task_isolation_loss *loss, char *buf, size_t size);
+int task_isolation_describe_culprit(const struct task_isolation_loss *loss, char *buf,
+				    size_t size);
+#else
+static inline void task_isolation_log(void) { }
+#endif
+
 #ifndef CONFIG_TASK_ISOLATION
-static inline long task_isolation_record_prctl(void __user *arg, unsigned long size)
+static inline long task_isolation_record_prctl(void __user *arg, unsigned long size,
+					       unsigned long flags)
 {
 	return -EINVAL;
 }

@@ -4,13 +4,16 @@
  */
 
 #include <kunit/test.h>
+#include <linux/delay.h>
 #include <linux/hardirq.h>
 #include <linux/irq_work.h>
+#include <linux/isolation.h>
 #include <linux/isolation_culprit.h>
 #include <linux/isolation_record.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/string.h>
+#include <linux/timer.h>
 #include <linux/workqueue.h>
 
 struct culprit_test {
@@ -278,6 +281,83 @@ static void blockers_call(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, func, (const void *)blockers_call_func);
 }
 
+static void blockers_timer_func(struct timer_list *timer)
+{
+}
+
+/* What is said of this CPU right after a timer was queued on it. */
+static struct task_isolation_blockers blockers_queue_timer(struct timer_list *timer,
+							   unsigned long delay)
+{
+	struct task_isolation_blockers blockers = { };
+
+	scoped_guard (irq) {
+		mod_timer(timer, jiffies + delay);
+		tick_isolation_blockers(&blockers);
+	}
+	timer_delete_sync(timer);
+	return blockers;
+}
+
+/*
+ * A timer which has to be expired by this CPU is a reason. Others are due here,
+ * too, but not in each jiffy.
+ */
+static void blockers_timer_local(struct kunit *test)
+{
+	struct task_isolation_blockers blockers;
+	struct timer_list timer;
+
+	timer_setup_on_stack(&timer, blockers_timer_func, TIMER_PINNED);
+	for (int i = 0; i < 100; i++) {
+		blockers = blockers_queue_timer(&timer, 1);
+		if (blockers.timer == blockers_timer_func)
+			break;
+		msleep(20);
+	}
+	timer_destroy_on_stack(&timer);
+	KUNIT_EXPECT_NE(test, blockers.bits & TASK_ISOLATION_BLOCKER_TIMER, 0);
+	KUNIT_EXPECT_PTR_EQ(test, blockers.timer, (const void *)blockers_timer_func);
+}
+
+/* One that any CPU can expire is none, unless it is about to be due. */
+static void blockers_timer_global(struct kunit *test)
+{
+	struct task_isolation_blockers soon, later;
+	struct timer_list timer;
+	bool named = false;
+
+	timer_setup_on_stack(&timer, blockers_timer_func, 0);
+	for (int i = 0; i < 100; i++) {
+		later = blockers_queue_timer(&timer, 3 * HZ);
+		named |= later.timer == blockers_timer_func;
+		soon = blockers_queue_timer(&timer, 1);
+		if (soon.bits & TASK_ISOLATION_BLOCKER_TIMER)
+			break;
+		msleep(20);
+	}
+	timer_destroy_on_stack(&timer);
+	KUNIT_EXPECT_FALSE(test, named);
+	KUNIT_EXPECT_NE(test, soon.bits & TASK_ISOLATION_BLOCKER_TIMER, 0);
+}
+
+static void record_span(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, task_isolation_span(1000, 1500), 500);
+	KUNIT_EXPECT_EQ(test, task_isolation_span(1000, 1000), 0);
+	/* The clock has stepped back in between. */
+	KUNIT_EXPECT_EQ(test, task_isolation_span(1000, 999), 0);
+	KUNIT_EXPECT_EQ(test, task_isolation_span(U64_MAX, 0), 0);
+}
+
+/* On 32 bits, too: a program does not know of which width the kernel is. */
+static void record_minus_one(struct kunit *test)
+{
+	struct task_isolation iso = { .cause = TASK_ISOLATION_SYSCALL, .nr = -1UL };
+
+	KUNIT_EXPECT_EQ(test, task_isolation_number(&iso), U64_MAX);
+}
+
 /* User space has been compiled with these. */
 static void record_layout(struct kunit *test)
 {
@@ -313,6 +393,10 @@ static struct kunit_case task_isolation_record_cases[] = {
 	KUNIT_CASE(blockers_work),
 	KUNIT_CASE(blockers_irq_work),
 	KUNIT_CASE(blockers_call),
+	KUNIT_CASE(blockers_timer_local),
+	KUNIT_CASE(blockers_timer_global),
+	KUNIT_CASE(record_span),
+	KUNIT_CASE(record_minus_one),
 	KUNIT_CASE(record_layout),
 	KUNIT_CASE(record_words),
 	{}

@@ -20,8 +20,11 @@
 
 #define SYS_CPU		"/sys/devices/system/cpu"
 
+/* Those of the kernel that this was built for. A later one may have more. */
+#define NR_CAUSES	(TASK_ISOLATION_AFFINITY + 1)
+
 /* words.c: pure functions, and files with one value */
-extern const char *const cause_words[TASK_ISOLATION_NR_CAUSES];
+extern const char *const cause_words[NR_CAUSES];
 
 int parse_cpus(const char *list, cpu_set_t *set);
 void print_cpus(const cpu_set_t *set, char *buf, size_t size);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The counters of a CPU are in files with one value each. */
+/* The files of a CPU. Most have one value each. */
 static int counter(int cpu, const char *name, char *buf, size_t size)
 {
 	char path[128];
@@ -25,35 +25,54 @@ static unsigned long long number(int cpu, const char *name)
 	return counter(cpu, name, buf, sizeof(buf)) < 0 ? 0 : strtoull(buf, NULL, 10);
 }
 
+/* Lines of a word and a number each. Causes that this was not built for have words, too. */
 static void print_losses(int cpu)
 {
-	for (int i = 0; i < TASK_ISOLATION_NR_CAUSES; i++) {
-		char name[32];
-		unsigned long long n;
+	char text[1024], *line, *rest = text;
+	unsigned long long n;
+	char word[32];
 
-		snprintf(name, sizeof(name), "loss_%s", cause_words[i]);
-		n = number(cpu, name);
-		if (n)
-			printf(" %s=%llu", cause_words[i], n);
+	if (counter(cpu, "causes", text, sizeof(text)) < 0)
+		return;
+	while ((line = strsep(&rest, "\n"))) {
+		if (sscanf(line, "%31s %llu", word, &n) == 2 && n)
+			printf(" %s=%llu", word, n);
+	}
+}
+
+/* The value of a line KEY=VALUE, empty without one. */
+static void line_of(const char *text, const char *key, char *value, size_t size)
+{
+	size_t len = strlen(key);
+
+	value[0] = '\0';
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, key, len) || line[len] != '=')
+			continue;
+		line += len + 1;
+		snprintf(value, size, "%.*s", (int)strcspn(line, "\n"), line);
+		return;
 	}
 }
 
 static void print_last(int cpu)
 {
-	char cause[32], what[80], comm[32], from[16];
-	int pid;
+	char text[512], cause[32], what[80], pid[16], comm[80], from[16];
 
-	counter(cpu, "last_cause", cause, sizeof(cause));
+	if (counter(cpu, "last", text, sizeof(text)) < 0)
+		return;
+	line_of(text, "cause", cause, sizeof(cause));
 	if (!strcmp(cause, "none"))
 		return;
-	counter(cpu, "last_what", what, sizeof(what));
-	counter(cpu, "last_culprit_comm", comm, sizeof(comm));
-	counter(cpu, "last_culprit_cpu", from, sizeof(from));
-	pid = number(cpu, "last_culprit_pid");
+	line_of(text, "what", what, sizeof(what));
+	line_of(text, "culprit_comm", comm, sizeof(comm));
+	line_of(text, "culprit_cpu", from, sizeof(from));
+	line_of(text, "culprit_pid", pid, sizeof(pid));
 
 	printf("     last: %s%s%s%s", cause, what[0] ? " (" : "", what, what[0] ? ")" : "");
-	if (pid)
-		printf(" by %s%s/%d%s on cpu %s", bold(), comm, pid, plain(), from);
+	if (atoi(pid))
+		printf(" by %s%s/%s%s on cpu %s", bold(), comm, pid, plain(), from);
 	else if (from[0] && from[0] != '-')
 		printf(" by an interrupt or the idle loop on cpu %s", from);
 	putchar('\n');

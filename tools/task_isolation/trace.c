@@ -20,6 +20,8 @@
 #include <tracefs/tracefs.h>
 
 #define SYSTEM	"task_isolation"
+/* What the names of all its events begin with, which the user is spared. */
+#define PREFIX	"task_isolation_"
 #define POLL_MS	100
 
 static sig_atomic_t stop;
@@ -51,7 +53,9 @@ static void name_thread(struct tep_handle *tep, int pid)
 static int show(struct tep_event *event, struct tep_record *record, int cpu, void *data)
 {
 	struct reader *r = data;
-	const char *on = !strcmp(event->name, "loss") ? red() : "";
+	size_t prefix = strncmp(event->name, PREFIX, strlen(PREFIX)) ? 0 : strlen(PREFIX);
+	const char *name = event->name + prefix;
+	const char *on = !strcmp(name, "loss") ? red() : "";
 
 	if (!r->left)
 		return 1;
@@ -61,7 +65,7 @@ static int show(struct tep_event *event, struct tep_record *record, int cpu, voi
 	tep_print_event(r->tep, &r->seq, record, "%s-%d", TEP_PRINT_COMM, TEP_PRINT_PID);
 	trace_seq_printf(&r->seq, " cpu %d ", cpu);
 	tep_print_event(r->tep, &r->seq, record, "%6.1000d", TEP_PRINT_TIME);
-	trace_seq_printf(&r->seq, " %s%s%s ", on, event->name, *on ? plain() : "");
+	trace_seq_printf(&r->seq, " %s%s%s ", on, name, *on ? plain() : "");
 	tep_print_event(r->tep, &r->seq, record, "%s", TEP_PRINT_INFO);
 	trace_seq_terminate(&r->seq);
 	puts(r->seq.buffer);
@@ -73,7 +77,9 @@ static int show(struct tep_event *event, struct tep_record *record, int cpu, voi
 
 static int enable(struct tracefs_instance *instance, bool all)
 {
-	static const char *const events[] = { "loss", "blocked", "enter", "leave" };
+	static const char *const events[] = {
+		PREFIX "loss", PREFIX "blocked", PREFIX "enter", PREFIX "leave"
+	};
 
 	for (int i = 0; i < (all ? 4 : 2); i++) {
 		if (tracefs_event_enable(instance, SYSTEM, events[i])) {

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const cause_words[TASK_ISOLATION_NR_CAUSES] = {
+const char *const cause_words[NR_CAUSES] = {
 	[TASK_ISOLATION_UNKNOWN]	= "unknown",
 	[TASK_ISOLATION_SYSCALL]	= "syscall",
 	[TASK_ISOLATION_FAULT]		= "page_fault",

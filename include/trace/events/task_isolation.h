@@ -48,13 +48,13 @@
 		{ 1ULL << 26,	"call" })
 
 /**
- * enter - a thread is about to be isolated on this CPU
+ * task_isolation_enter - a thread is about to be isolated on this CPU
  * @sig:	signal of a loss
  *
  * All but the last check on the way to user mode has been done. If that fails
- * blocked follows.
+ * task_isolation_blocked follows.
  */
-TRACE_EVENT(enter,
+TRACE_EVENT(task_isolation_enter,
 
 	TP_PROTO(int sig),
 
@@ -72,11 +72,11 @@ TRACE_EVENT(enter,
 );
 
 /**
- * blocked - a thread can't be isolated on this CPU
+ * task_isolation_blocked - a thread can't be isolated on this CPU
  * @err:	what prctl() returns
  * @blockers:	why
  */
-TRACE_EVENT(blocked,
+TRACE_EVENT(task_isolation_blocked,
 
 	TP_PROTO(int err, const struct task_isolation_blockers *blockers),
 
@@ -113,13 +113,13 @@ TRACE_EVENT(blocked,
 );
 
 /**
- * loss - a thread has lost isolation
+ * task_isolation_loss - a thread has lost isolation
  * @loss:	all that is known about it
  *
  * Comes when the thread is told, maybe later and on another CPU than it was
  * lost.
  */
-TRACE_EVENT(loss,
+TRACE_EVENT(task_isolation_loss,
 
 	TP_PROTO(const struct task_isolation_loss *loss),
 
@@ -167,11 +167,11 @@ TRACE_EVENT(loss,
 );
 
 /**
- * leave - a thread has left isolation by itself
+ * task_isolation_leave - a thread has left isolation by itself
  * @nr:		system call by which it did
  * @quiet:	how long it was isolated, ns
  */
-TRACE_EVENT(leave,
+TRACE_EVENT(task_isolation_leave,
 
 	TP_PROTO(long nr, u64 quiet),
 

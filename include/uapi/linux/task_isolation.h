@@ -29,10 +29,10 @@
  * @TASK_ISOLATION_STOP:	Stopped, traced or frozen for a while
  * @TASK_ISOLATION_AFFINITY:	A change of affinity or cpuset, or the end of the
  *				CPU, took the CPU away
- * @TASK_ISOLATION_NR_CAUSES:	Number of causes
  *
  * In si_errno of a siginfo whose si_code is SI_TASK_ISOLATION, and in
- * struct task_isolation_record. More may be added at the end.
+ * struct task_isolation_record. More may be added at the end, so expect values
+ * which are not here.
  */
 enum task_isolation_cause {
 	TASK_ISOLATION_UNKNOWN,
@@ -50,7 +50,16 @@ enum task_isolation_cause {
 	TASK_ISOLATION_SIGNAL,
 	TASK_ISOLATION_STOP,
 	TASK_ISOLATION_AFFINITY,
-	TASK_ISOLATION_NR_CAUSES,
+	/*
+	 * One more has a word in task_isolation_words[] and in the list of
+	 * trace/events/task_isolation.h, a text in kernel/isolation_log.c, its
+	 * place in TASK_ISOLATION_NR_CAUSES, and, where these apply, in
+	 * task_isolation_number(), task_isolation_has_sender() and
+	 * task_isolation_what(). KUnit finds the first three missing. Then there
+	 * are words.c of tools/task_isolation, causes[] in counters_test.c, and
+	 * the documentation: task_isolation.rst, events-task-isolation.rst, and
+	 * causes in sysfs-devices-system-cpu.
+	 */
 };
 
 /*
@@ -80,7 +89,7 @@ enum task_isolation_cause {
 
 /**
  * struct task_isolation_record - What happened to the isolation of this thread
- * @flags:		In: must be 0, and is left alone
+ * @flags:		0. Bits may be added.
  * @cause:		Last loss: enum task_isolation_cause. Without a loss so far
  *			(@losses is 0), TASK_ISOLATION_UNKNOWN.
  * @losses:		How often this thread lost isolation, other signals which
@@ -116,10 +125,15 @@ enum task_isolation_cause {
  * @work:		Which work is pending, for blockers which say so: that of the
  *			kworker in @blocker_comm, of an irq_work or call, or words
  *
- * Filled by prctl(PR_TASK_ISOLATION_RECORD, record, size, 0, 0), for the calling
- * thread. The structure can only grow. A program built with a larger one than
- * the kernel's gets E2BIG if a member that the kernel does not know is not 0,
- * and 0 in all of these otherwise.
+ * Filled by prctl(PR_TASK_ISOLATION_RECORD, record, size, flags, 0), for the
+ * calling thread. flags must be 0. What is in the structure before does not
+ * matter: nothing of it is read. The structure can only grow, at its end. Members
+ * that the kernel does not know become 0, and those that the program does not
+ * know are left out.
+ *
+ * The numbers are the interface. @what, @tick, @timer and @work are diagnostics
+ * for people: names of functions and other words of this kernel, which change
+ * with it. Show them, but do not decide by them.
  */
 struct task_isolation_record {
 	__u32	flags;

@@ -189,6 +189,30 @@ static int __maybe_unused iso_write_file(const char *path, const char *text)
 	return n == (ssize_t)strlen(text) ? 0 : -1;
 }
 
+/*
+ * Finds the line "KEY=VALUE" in what the kernel says of the last loss on @cpu.
+ * That is one file, as it is of one loss.
+ */
+static bool __maybe_unused iso_read_last(int cpu, const char *key, char *value, size_t size)
+{
+	size_t len = strlen(key);
+	char path[80], text[512], *line;
+
+	value[0] = '\0';
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/task_isolation/last", cpu);
+	if (iso_read_file(path, text, sizeof(text)) < 0)
+		return false;
+	for (line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, key, len) || line[len] != '=')
+			continue;
+		line += len + 1;
+		snprintf(value, size, "%.*s", (int)strcspn(line, "\n"), line);
+		return true;
+	}
+	return false;
+}
+
 /* Parses a CPU list such as "1,3-5". Returns how many CPUs are in @set. */
 static int __maybe_unused iso_parse_cpus(const char *list, cpu_set_t *set)
 {
@@ -562,11 +586,26 @@ static void __maybe_unused iso_log_open(struct iso_log *log)
 	log->limited = !strstr(buf, "task_isolation_debug");
 }
 
+#define ISO_LOG_SYSCTL	"/proc/sys/kernel/task_isolation_log"
+
+/*
+ * A kworker logs the losses. To write what is there already waits until it has
+ * done so for those that are over.
+ */
+static void iso_log_settle(void)
+{
+	char on[8];
+
+	if (iso_read_file(ISO_LOG_SYSCTL, on, sizeof(on)) > 0)
+		iso_write_file(ISO_LOG_SYSCTL, on);
+}
+
 static void __maybe_unused iso_log_read(struct iso_log *log)
 {
 	char buf[8192], *text, *end;
 	ssize_t n;
 
+	iso_log_settle();
 	while (log->fd >= 0) {
 		n = read(log->fd, buf, sizeof(buf) - 1);
 		/* The record was overwritten before it was read: go on. */
@@ -576,8 +615,7 @@ static void __maybe_unused iso_log_read(struct iso_log *log)
 			break;
 		buf[n] = '\0';
 		text = strchr(buf, ';');
-		/* Not the lines of a stack dump, which names functions. */
-		if (!text || !strstr(text, "task_isolation") || strstr(text, "+0x"))
+		if (!text || !strstr(text, "task_isolation"))
 			continue;
 		end = strchr(text, '\n');
 		if (end)

@@ -277,18 +277,11 @@ TEST_F_TIMEOUT(culprit, signal_stop_ignored, ISO_TIMEOUT)
 }
 
 /* What the counters of the CPU say of the last loss: nobody else is left to ask. */
-static void expect_last(struct __test_metadata *_metadata, const char *file, const char *want)
+static void expect_last(struct __test_metadata *_metadata, const char *key, const char *want)
 {
-	char path[96], text[64] = "";
-	int fd;
+	char text[64];
 
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/task_isolation/%s",
-		 iso.cpu, file);
-	fd = open(path, O_RDONLY);
-	ASSERT_LE(0, fd);
-	EXPECT_LT(0, read(fd, text, sizeof(text) - 1));
-	close(fd);
-	text[strcspn(text, "\n")] = '\0';
+	EXPECT_TRUE(iso_read_last(iso.cpu, key, text, sizeof(text)));
 	EXPECT_STREQ(want, text);
 }
 
@@ -309,10 +302,10 @@ TEST_F_TIMEOUT(culprit, signal_stop_then_kill, ISO_TIMEOUT)
 	ASSERT_LT(0, pid);
 	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
 	EXPECT_EQ(SIGKILL, WTERMSIG(iso_wait_exit()));
-	expect_last(_metadata, "last_cause", "signal");
-	expect_last(_metadata, "last_culprit_comm", "iso-killer");
+	expect_last(_metadata, "cause", "signal");
+	expect_last(_metadata, "culprit_comm", "iso-killer");
 	snprintf(want, sizeof(want), "%d", pid);
-	expect_last(_metadata, "last_culprit_pid", want);
+	expect_last(_metadata, "culprit_pid", want);
 }
 
 /* The record is read when the sender is gone: what it says was noted before. */

@@ -24,13 +24,16 @@
 /* A trace of our own, so that nobody else's settings and events are in it. */
 #define INSTANCE	TRACING "/instances/task_isolation_test"
 
+/* What all their names begin with */
+#define EVENT		"task_isolation_"
+
 #define MAX_EVENTS	512
 
 /* A line of the trace: who, on which CPU, what, and its fields. */
 struct event {
 	int	tid;
 	int	cpu;
-	char	name[16];
+	char	name[32];
 	char	fields[800];
 };
 
@@ -253,12 +256,12 @@ static void expect_events(struct __test_metadata *_metadata, int losses, int lea
 	int enters, i;
 
 	read_events(_metadata);
-	enters = count_events(iso.sh->tid, "enter", &e);
+	enters = count_events(iso.sh->tid, EVENT "enter", &e);
 	EXPECT_LE(1, enters);
 	EXPECT_GE(1 + iso.sh->again, enters);
-	EXPECT_EQ(iso.sh->again, count_events(iso.sh->tid, "blocked", NULL));
-	EXPECT_EQ(losses, count_events(iso.sh->tid, "loss", NULL));
-	EXPECT_EQ(leaves, count_events(iso.sh->tid, "leave", NULL));
+	EXPECT_EQ(iso.sh->again, count_events(iso.sh->tid, EVENT "blocked", NULL));
+	EXPECT_EQ(losses, count_events(iso.sh->tid, EVENT "loss", NULL));
+	EXPECT_EQ(leaves, count_events(iso.sh->tid, EVENT "leave", NULL));
 	if (e)
 		expect_number(_metadata, e, "sig", SIGUSR1);
 	for (i = 0; i < nr_events; i++) {
@@ -269,7 +272,7 @@ static void expect_events(struct __test_metadata *_metadata, int losses, int lea
 	}
 	/* The one that ended it comes last. */
 	if (last)
-		EXPECT_STREQ(losses ? "loss" : "leave", last->name);
+		EXPECT_STREQ(losses ? EVENT "loss" : EVENT "leave", last->name);
 	if (_metadata->exit_code == KSFT_FAIL)
 		print_events(_metadata);
 }
@@ -297,7 +300,7 @@ TEST_F_TIMEOUT(events, leave, ISO_TIMEOUT)
 	iso_stop(_metadata);
 	EXPECT_EQ(0, iso.sh->sig_total);
 	expect_events(_metadata, 0, 1);
-	e = last_event(_metadata, "leave");
+	e = last_event(_metadata, EVENT "leave");
 	expect_number(_metadata, e, "nr", SYS_prctl);
 	value = field(e, "quiet");
 	quiet = value ? strtoll(value, NULL, 10) : 0;
@@ -314,7 +317,7 @@ static void expect_loss(struct __test_metadata *_metadata, const char *cause)
 
 	EXPECT_EQ(1, iso.sh->recorded);
 	expect_events(_metadata, 1, 0);
-	e = last_event(_metadata, "loss");
+	e = last_event(_metadata, EVENT "loss");
 	expect_text(_metadata, e, "cause", cause);
 	expect_number(_metadata, e, "number", rec->number);
 	expect_number(_metadata, e, "hwirq", rec->hwirq);
@@ -345,7 +348,7 @@ TEST_F_TIMEOUT(events, syscall, ISO_TIMEOUT)
 	iso_expect_one(_metadata, SIGUSR1);
 	iso_expect_recorded(_metadata, TASK_ISOLATION_SYSCALL);
 	expect_loss(_metadata, "syscall");
-	e = last_event(_metadata, "loss");
+	e = last_event(_metadata, EVENT "loss");
 	expect_number(_metadata, e, "number", SYS_getppid);
 	expect_text(_metadata, e, "what", "");
 	expect_text(_metadata, e, "culprit", "/0");
@@ -362,7 +365,7 @@ TEST_F_TIMEOUT(events, function, ISO_TIMEOUT)
 		return;
 	iso_expect_recorded(_metadata, TASK_ISOLATION_IPI_FUNC);
 	expect_loss(_metadata, "ipi_func");
-	e = last_event(_metadata, "loss");
+	e = last_event(_metadata, EVENT "loss");
 	snprintf(who, sizeof(who), ISO_SENDER "/%d", iso.sh->sender_tid);
 	expect_text(_metadata, e, "culprit", who);
 	expect_number(_metadata, e, "culprit_cpu", iso.sh->sender_cpu);
@@ -396,7 +399,7 @@ TEST_F_TIMEOUT(events, raw, ISO_TIMEOUT)
 	EXPECT_EQ(0, iso.sh->val[0]);
 	iso_expect_recorded(_metadata, TASK_ISOLATION_IPI_FUNC);
 	read_events(_metadata);
-	e = last_event(_metadata, "loss");
+	e = last_event(_metadata, EVENT "loss");
 	expect_raw(_metadata, e, "cause", TASK_ISOLATION_IPI_FUNC);
 	expect_raw(_metadata, e, "cpu", iso.cpu);
 	expect_raw(_metadata, e, "number", rec->number);
@@ -487,10 +490,10 @@ static const struct event *ask(struct __test_metadata *_metadata, int cpu, bool 
 		strcat(words, blockers[i].word);
 	}
 	read_events(_metadata);
-	EXPECT_LE(1, count_events(iso.sh->tid, "blocked", NULL));
-	EXPECT_GE(iso.sh->count, count_events(iso.sh->tid, "blocked", NULL));
-	EXPECT_EQ(0, count_events(iso.sh->tid, "loss", NULL));
-	e = last_event(_metadata, "blocked");
+	EXPECT_LE(1, count_events(iso.sh->tid, EVENT "blocked", NULL));
+	EXPECT_GE(iso.sh->count, count_events(iso.sh->tid, EVENT "blocked", NULL));
+	EXPECT_EQ(0, count_events(iso.sh->tid, EVENT "loss", NULL));
+	e = last_event(_metadata, EVENT "blocked");
 	expect_number(_metadata, e, "err", -err);
 	expect_text(_metadata, e, "blockers", words);
 	EXPECT_EQ(cpu, e->cpu);
@@ -505,7 +508,7 @@ TEST_F_TIMEOUT(events, blocked_einval, ISO_TIMEOUT)
 		TASK_ISOLATION_BLOCKER_NOHZ);
 	/* It has asked once, and did not get as far as to the last check. */
 	EXPECT_EQ(1, iso.sh->count);
-	EXPECT_EQ(0, count_events(iso.sh->tid, "enter", NULL));
+	EXPECT_EQ(0, count_events(iso.sh->tid, EVENT "enter", NULL));
 	expect_text(_metadata, e, "task", "/0");
 	expect_text(_metadata, e, "tick", "-");
 	expect_text(_metadata, e, "work", "-");
@@ -568,7 +571,8 @@ TEST_F(events, format)
 	char format[4096];
 	unsigned int i;
 
-	ASSERT_LT(0, iso_read_file(INSTANCE "/" SYSTEM "/loss/format", format, sizeof(format)));
+	ASSERT_LT(0, iso_read_file(INSTANCE "/" SYSTEM "/" EVENT "loss/format", format,
+				   sizeof(format)));
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		EXPECT_TRUE(has_field(format, names[i])) {
 			TH_LOG("no field %s", names[i]);
@@ -591,7 +595,8 @@ static int try_open(const char *path, int flags)
 TEST_F(events, nobody)
 {
 	static const char * const files[] = {
-		INSTANCE "/trace", INSTANCE "/trace_pipe", INSTANCE "/" SYSTEM "/loss/format",
+		INSTANCE "/trace", INSTANCE "/trace_pipe",
+		INSTANCE "/" SYSTEM "/" EVENT "loss/format",
 		TRACING "/trace", TRACING "/trace_pipe",
 	};
 	struct stat st;

@@ -8,11 +8,16 @@
  *			loss
  *  * log.limited	Without: a thread that loses all the time, because it wants
  *			to, does not fill the log. What is left out is counted.
+ *  * log.off		With kernel.task_isolation_log at 0: none
+ *  * log.elsewhere	It is not the thread that prints them, nor its CPU, as a
+ *			console takes longer than most disturbances
  *  * log.restricted	Nobody reads it who has no right to read the log
  *
  * Whether there is a line or not, the thread is told each time, and each line
  * names the thread, the CPU and the cause.
  */
+#include <sys/stat.h>
+
 #include "fixture.h"
 
 #define LOSSES		50
@@ -27,11 +32,13 @@
 FIXTURE(log)
 {
 	char restricted[16];	/* As it was */
+	char on[8];		/* Likewise */
 };
 
 FIXTURE_SETUP(log)
 {
 	self->restricted[0] = '\0';
+	self->on[0] = '\0';
 	iso_setup_cpu(_metadata);
 	if (_metadata->exit_code == KSFT_SKIP)
 		return;
@@ -41,15 +48,14 @@ FIXTURE_SETUP(log)
 
 FIXTURE_TEARDOWN(log)
 {
+	if (self->on[0])
+		EXPECT_EQ(0, iso_write_file(ISO_LOG_SYSCTL, self->on));
 	if (self->restricted[0])
 		EXPECT_EQ(0, iso_write_file(RESTRICT, self->restricted));
 	iso_close(_metadata);
 }
 
-/*
- * Loses as often as the test lets it: that one has to read the stack dumps in
- * between, or they overwrite lines in the log.
- */
+/* Loses as often as the test lets it. */
 static void act_lose(struct iso_shared *sh)
 {
 	int i;
@@ -163,6 +169,81 @@ TEST_F_TIMEOUT(log, limited, ISO_TIMEOUT)
 	iso_sleep_ms(INTERVAL_MS + SLACK_MS);
 	EXPECT_EQ(1, lose(_metadata, 1));
 	EXPECT_LE(1 + LOSSES - lines, count_suppressed() - before);
+}
+
+TEST_F_TIMEOUT(log, off, ISO_TIMEOUT)
+{
+	if (iso_read_file(ISO_LOG_SYSCTL, self->on, sizeof(self->on)) < 0 ||
+	    iso_write_file(ISO_LOG_SYSCTL, "0"))
+		SKIP(return, "can't write to " ISO_LOG_SYSCTL ": %s", strerror(errno));
+	EXPECT_EQ(0, lose(_metadata, 1));
+	EXPECT_EQ(-1, iso_write_file(ISO_LOG_SYSCTL, "2"));
+	ASSERT_EQ(0, iso_write_file(ISO_LOG_SYSCTL, "1"));
+	if (!iso.log.limited)
+		EXPECT_EQ(1, lose(_metadata, 1));
+}
+
+#define TRACING		"/sys/kernel/tracing"
+#define INSTANCE	TRACING "/instances/task_isolation_log_test"
+/* Each line of the log, with who has it printed */
+#define CONSOLE		INSTANCE "/events/printk/console/enable"
+
+/*
+ * Who printed the line of the victim's loss: "COMM-TID [CPU] FLAGS TIME: console:
+ * TEXT". False if there is none.
+ */
+static bool find_printer(int *tid, int *cpu)
+{
+	char line[1024], text[64], *p, *from;
+	bool found = false;
+	FILE *f;
+
+	snprintf(text, sizeof(text), "/%d (cpu %d): " ISO_LOST, iso.sh->tid, iso.cpu);
+	f = fopen(INSTANCE "/trace", "r");
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		p = strstr(line, ": console: ");
+		if (!p || !strstr(p, text))
+			continue;
+		*p = '\0';
+		from = strstr(line, " [");
+		if (!from)
+			continue;
+		*cpu = atoi(from + 2);
+		*from = '\0';
+		p = strrchr(line, '-');
+		*tid = p ? atoi(p + 1) : 0;
+		found = true;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+TEST_F_TIMEOUT(log, elsewhere, ISO_TIMEOUT)
+{
+	int tid = 0, cpu = -1, lines;
+	bool found;
+
+	if (access(TRACING "/instances", F_OK) && mount("tracefs", TRACING, "tracefs", 0, NULL))
+		SKIP(return, "no tracefs: %s", strerror(errno));
+	if (mkdir(INSTANCE, 0700) && errno != EEXIST)
+		SKIP(return, "can't make " INSTANCE ": %s", strerror(errno));
+	/* Before there is a victim: to switch it on interrupts every CPU. */
+	if (iso_write_file(CONSOLE, "1")) {
+		rmdir(INSTANCE);
+		SKIP(return, "no event printk:console");
+	}
+	/* Where the rate is limited, other tests may have used up what there is. */
+	if (iso.log.limited)
+		iso_sleep_ms(INTERVAL_MS + SLACK_MS);
+	lines = lose(_metadata, 1);
+	found = find_printer(&tid, &cpu);
+	iso_write_file(CONSOLE, "0");
+	EXPECT_EQ(0, rmdir(INSTANCE));
+	EXPECT_EQ(1, lines);
+	ASSERT_TRUE(found);
+	EXPECT_NE(iso.sh->tid, tid);
+	EXPECT_NE(iso.cpu, cpu);
 }
 
 /* Lines name functions and threads to everybody, unless the whole log is a secret. */
