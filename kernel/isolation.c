@@ -222,9 +222,9 @@ static u64 task_isolation_try(void)
 	if (why)
 		return why;
 
-	if (!sched_isolation_quiesce())
+	if (!sched_isolation_alone())
 		return TASK_ISOLATION_BLOCKER_TASK;
-	/* After the runqueue lock, see resched_cpu_unless_isolated(). */
+	/* After the runqueue lock, see sched_isolation_alone(). */
 	if (need_resched())
 		return TASK_ISOLATION_BLOCKER_RESCHED;
 	if (rcu_exp_needs_cpu())
@@ -267,6 +267,8 @@ static void task_isolation_quiesce(void)
 	quiet_vmstat_sync();
 	/* lru_add_drain_all() would queue work here for each filled batch. */
 	lru_cpu_quiesce();
+	/* The timers of the deadline servers would fire for nobody here. */
+	sched_isolation_quiesce();
 }
 
 /*

@@ -107,9 +107,9 @@ static __always_inline void task_isolation_user_exit(void)
  * task_isolation_active - Is a thread isolated on a CPU, or at the last check before?
  * @cpu:	The CPU
  *
- * Invoked from resched_cpu_unless_isolated() and the fair class's tick. The last check
- * takes the lock of the runqueue after it has set the flag, and looks at the
- * thread's flags after that: who holds the lock either sees the flag, or is seen.
+ * Invoked from the fair class's tick. The last check takes the lock of the runqueue
+ * after it has set the flag, and looks at the thread's flags after that: who holds
+ * the lock either sees the flag, or is seen.
  *
  * Context: The lock of the runqueue of @cpu is held.
  * Return: %true if so
@@ -128,7 +128,9 @@ static __always_inline bool task_isolation_active(int cpu)
  * in order to see it leave. One of the two sees what the other one did, if the
  * caller says what it wants of @cpu before, where task_isolation_start() looks.
  *
- * Invoked from __sync_rcu_exp_select_node_cpus().
+ * Invoked from __sync_rcu_exp_select_node_cpus(), and from force_qs_rnp(), which has
+ * nothing to say before: an interrupt that was decided on just before the last
+ * check began is not kept back, and costs the thread its first microseconds.
  *
  * Context: Any.
  * Return: %true if @cpu is isolated or at the last check before that. %false
