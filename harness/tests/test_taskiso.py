@@ -90,8 +90,23 @@ class Taskiso(unittest.TestCase):
         if subprocess.run(["pkg-config", "--exists", "libtracefs", "libtraceevent"],
                           check=False).returncode:
             self.skipTest("no libtracefs or libtraceevent")
+        # Also if they were installed after it was built.
+        self.make("PKG_CONFIG=false")
         self.assertEqual(self.make(), "")
         self.assertNotIn("left out", self.taskiso("trace", "-n", "x")[1])
+
+    def test_built_again(self):
+        tool = os.path.join(self.out, "taskiso")
+
+        def built(*args):
+            before = os.stat(tool).st_mtime_ns if os.path.exists(tool) else 0
+            self.make(*args)
+            return os.stat(tool).st_mtime_ns != before
+
+        self.assertTrue(built("PKG_CONFIG=false"))
+        self.assertFalse(built("PKG_CONFIG=false"))
+        self.assertTrue(built("PKG_CONFIG=false", "LDFLAGS=-static"))
+        self.assertFalse(built("PKG_CONFIG=false", "LDFLAGS=-static"))
 
     def test_usage(self):
         self.make("PKG_CONFIG=false")
