@@ -76,9 +76,10 @@ static void advise_device(int cpu, const char *cmdline)
 		printf("    it is %s: another one may do, on this machine or on another\n", device);
 }
 
+/* What is missing on the boot line is said once for all CPUs, see setup.c. */
 static void advise(int cpu, unsigned long long bits)
 {
-	char cmdline[4096], more[256];
+	char cmdline[4096];
 
 	if (read_text("/proc/cmdline", cmdline, sizeof(cmdline)) < 0)
 		return;
@@ -86,14 +87,6 @@ static void advise(int cpu, unsigned long long bits)
 		puts("    where the TSC is good, but not trusted, boot with tsc=reliable");
 	if (bits & TASK_ISOLATION_BLOCKER_DEVICE)
 		advise_device(cpu, cmdline);
-	if (!(bits & (TASK_ISOLATION_BLOCKER_NOHZ | TASK_ISOLATION_BLOCKER_DOMAIN)))
-		return;
-	missing_parameters(cmdline, cpu, more, sizeof(more));
-	if (more[0])
-		printf("    add to the boot line, with all CPUs to set aside in the lists:\n"
-		       "    %s%s%s\n", bold(), more, plain());
-	if (!(bits & TASK_ISOLATION_BLOCKER_NOHZ))
-		puts("    or, without booting: a cpuset with cpuset.cpus.partition isolated");
 }
 
 /* Isolated for a moment. If that is lost at once, it worked all the same. */
@@ -128,7 +121,8 @@ static int isolated_there(int cpu)
 	return read_text(path, text, sizeof(text)) > 0 ? atoi(text) : 0;
 }
 
-static bool check_cpu(int cpu, bool try)
+/* True if it can. It is @lacking where only another setup makes an isolation CPU of it. */
+static bool check_cpu(int cpu, bool try, cpu_set_t *lacking)
 {
 	struct task_isolation_record rec;
 	int tid = isolated_there(cpu);
@@ -140,8 +134,8 @@ static bool check_cpu(int cpu, bool try)
 		return !try;
 	}
 	if (!bind_to(cpu)) {
-		printf("cpu %d: %scan't say%s: this process may not run there: %s\n", cpu, red(),
-		       plain(), strerror(errno));
+		printf("cpu %d: %scan't say%s: this process may not run there: %s. Start it in a\n"
+		       "  cpuset that has the CPU\n", cpu, red(), plain(), strerror(errno));
 		return false;
 	}
 	if (get_record(&rec)) {
@@ -153,6 +147,8 @@ static bool check_cpu(int cpu, bool try)
 		printf("cpu %d: %sno%s\n", cpu, red(), plain());
 		explain(&rec, rec.obstacles);
 		advise(cpu, rec.obstacles);
+		if (rec.obstacles & (TASK_ISOLATION_BLOCKER_NOHZ | TASK_ISOLATION_BLOCKER_DOMAIN))
+			CPU_SET(cpu, lacking);
 		return false;
 	}
 	if (try && !try_once(&rec)) {
@@ -168,6 +164,7 @@ static bool check_cpu(int cpu, bool try)
 static int choose(const char *list, cpu_set_t *set)
 {
 	cpu_set_t online;
+	char there[256];
 
 	if (read_cpus(SYS_CPU "/online", &online) <= 0)
 		sched_getaffinity(0, sizeof(online), &online);
@@ -178,12 +175,14 @@ static int choose(const char *list, cpu_set_t *set)
 		return 0;
 	}
 	if (parse_cpus(list, set) <= 0) {
-		complain("'%s' is no list of CPUs such as 2,4-7", list);
+		complain("check takes a list of CPUs such as 2,4-7, 2-N or all, not '%s'", list);
 		return -1;
 	}
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (CPU_ISSET(cpu, set) && !CPU_ISSET(cpu, &online)) {
-			complain("there is no CPU %d online", cpu);
+			print_cpus(&online, there, sizeof(there));
+			complain("check takes CPUs that are online, which are %s: CPU %d is not",
+				 there, cpu);
 			return -1;
 		}
 	}
@@ -193,8 +192,8 @@ static int choose(const char *list, cpu_set_t *set)
 int cmd_check(int argc, char **argv)
 {
 	struct task_isolation_record rec;
+	cpu_set_t set, able, lacking;
 	bool try = false, all = true;
-	cpu_set_t set;
 	int opt;
 
 	while ((opt = getopt(argc, argv, "t")) != -1) {
@@ -203,24 +202,29 @@ int cmd_check(int argc, char **argv)
 		try = true;
 	}
 	if (argc - optind > 1) {
-		complain("check takes one list of CPUs");
+		complain("check takes one list of CPUs, without spaces: not '%s', too",
+			 argv[optind + 1]);
 		return EXIT_WRONG;
 	}
 	if (choose(argv[optind], &set))
 		return EXIT_WRONG;
 
 	if (get_record(&rec)) {
-		printf("%sthis kernel can't isolate tasks%s: it has no CONFIG_TASK_ISOLATION\n",
-		       red(), plain());
+		printf("%sthis kernel can't isolate tasks%s: %s. It takes one with\n"
+		       "  CONFIG_TASK_ISOLATION\n", red(), plain(), strerror(errno));
 		return EXIT_WRONG;
 	}
 	if (try) {
 		signal(SIGUSR1, on_loss);
 		mlockall(MCL_CURRENT | MCL_FUTURE);
 	}
+	CPU_ZERO(&lacking);
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (CPU_ISSET(cpu, &set))
-			all &= check_cpu(cpu, try);
+			all &= check_cpu(cpu, try, &lacking);
 	}
+	read_cpus(SYS_CPU "/task_isolation", &able);
+	CPU_AND(&able, &able, &set);
+	explain_setup(&lacking, &able);
 	return all ? EXIT_YES : EXIT_NO;
 }

@@ -58,18 +58,20 @@ int cmd_trace(int argc, char **argv)
 #endif
 
 static const struct {
-	const char	*name;
+	const char	*name, *title;
 	int		(*run)(int argc, char **argv);
 } verbs[] = {
-	{ "check", cmd_check },
-	{ "top", cmd_top },
-	{ "trace", cmd_trace },
+	{ "check", "taskiso check", cmd_check },
+	{ "top", "taskiso top", cmd_top },
+	{ "trace", "taskiso trace", cmd_trace },
 };
 
 static void print_help(FILE *out)
 {
 	fputs("usage: taskiso check [-t] [CPU-LIST]\n"
-	      "           can these CPUs isolate a thread, and if not, why\n"
+	      "           can these CPUs isolate a thread, and if not, why; what the kernel\n"
+	      "           did not take of the boot line, and which interrupts come there.\n"
+	      "           CPU-LIST is such as 2,4-7 (all CPUs that are set aside)\n"
 	      "       taskiso top [-b] [-d SECONDS] [-n COUNT]\n"
 	      "           who is isolated, and what was lost\n"
 	      "       taskiso trace [-a] [-n COUNT]\n"
@@ -77,7 +79,7 @@ static void print_help(FILE *out)
 	      "\n"
 	      "  -t  try: isolate for a moment on each of the CPUs (default: only look)\n"
 	      "  -b  one table after the other, for a file (default if this is no terminal)\n"
-	      "  -d  seconds between two tables (1)\n"
+	      "  -d  seconds between two tables, a whole number (1)\n"
 	      "  -n  how many tables or events, then exit (no end)\n"
 	      "  -a  all events, those of entering and leaving, too\n"
 	      "\n"
@@ -92,16 +94,22 @@ int main(int argc, char **argv)
 	colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-		print_help(stdout);
-		return EXIT_YES;
+	/* Also after the name of a verb */
+	for (int i = 1; i < argc && i <= 2; i++) {
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+			print_help(stdout);
+			return EXIT_YES;
+		}
 	}
 	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(*verbs); i++) {
-		if (!strcmp(argv[1], verbs[i].name))
+		if (!strcmp(argv[1], verbs[i].name)) {
+			/* For what getopt() has to say */
+			argv[1] = (char *)verbs[i].title;
 			return verbs[i].run(argc - 1, argv + 1);
+		}
 	}
 	if (argc > 1)
-		complain("'%s' is none of check, top and trace", argv[1]);
+		complain("a verb is needed, check, top or trace, not '%s'", argv[1]);
 	print_help(stderr);
 	return EXIT_WRONG;
 }
