@@ -8,7 +8,7 @@ CPUS ?= 4
 DURATION ?= 10
 O ?= build
 export BUILD := $(abspath $(O))
-export BASE V ARCHS CPUS DURATION DEBUG LIMIT
+export BASE V ARCHS CPUS DURATION DEBUG LIMIT QEMU THREAD
 
 MAKEFLAGS += --no-print-directory
 
@@ -49,7 +49,10 @@ help:
 	@echo '  DURATION=10     seconds that run isolates its worker for'
 	@echo '  BASE=path       a v7.3.x tree or tarball instead of the Debian package'
 	@echo '  V=1             show commands;  O=dir  another folder than build/'
-	@echo '  THREAD=mode     TCG threads, single or multi; chosen by QEMU version'
+	@echo '  QEMU=path       another emulator, or a folder of them; otherwise that of'
+	@echo '                  this machine or, if it is older than 8.1, a newer one,'
+	@echo '                  which harness/fetch-qemu gets into build/qemu'
+	@echo '  THREAD=mode     how its vCPUs run: multi, in parallel; single, by turns'
 
 arch:
 	@test -f harness/arch/$(ARCH).conf || { \

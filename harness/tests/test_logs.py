@@ -49,6 +49,23 @@ class Splats(unittest.TestCase):
         for word in words:
             self.assertTrue(any(re.search(word, line) for line in lines), word)
 
+    def test_each_complaint_about_the_boot_line(self):
+        with open(os.path.join(HERE, "splats", "boot-line.bad.log"), encoding="utf-8") as f:
+            lines = f.read().splitlines()
+        with tempfile.NamedTemporaryFile("w+", encoding="utf-8", suffix=".log") as log:
+            for line in lines:
+                log.seek(0)
+                log.truncate()
+                log.write(line + "\n")
+                log.flush()
+                self.assertEqual(tool("splats", log.name)[0], 1, line)
+                self.assertEqual(tool("splats", "--boot-line-errors-ok", log.name), (0, ""), line)
+
+    def test_boot_line_errors_are_the_only_ones_that_may_be(self):
+        for path in self.logs("bad"):
+            self.assertEqual(tool("splats", "--boot-line-errors-ok", path)[0],
+                             0 if path.endswith("boot-line.bad.log") else 1, path)
+
     def test_no_pattern_is_no_clean_log(self):
         self.assertEqual(tool("splats", self.logs("clean")[0], SPLAT_PATTERNS="/dev/null")[0], 2)
 
