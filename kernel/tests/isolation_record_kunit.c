@@ -353,9 +353,9 @@ static void record_span(struct kunit *test)
 /* On 32 bits, too: a program does not know of which width the kernel is. */
 static void record_minus_one(struct kunit *test)
 {
-	struct task_isolation iso = { .cause = TASK_ISOLATION_SYSCALL, .nr = -1UL };
+	struct task_isolation_entry entry = { .cause = TASK_ISOLATION_SYSCALL, .nr = -1UL };
 
-	KUNIT_EXPECT_EQ(test, task_isolation_number(&iso), U64_MAX);
+	KUNIT_EXPECT_EQ(test, task_isolation_number(&entry), U64_MAX);
 }
 
 /* User space has been compiled with these. */
