@@ -116,8 +116,13 @@ static ssize_t last_show(struct device *dev, struct device_attribute *attr, char
 	if (!task_isolation_who_visible(&last.culprit, &pid, &tid))
 		comm = "";
 	return sysfs_emit(buf,
-			  "cause=%s\nnumber=%llu\nwhat=%s\nlost_ns=%llu\n"
-			  "culprit_cpu=%d\nculprit_pid=%d\nculprit_comm=%*pEs\n",
+			  "cause=%s\n"
+			  "number=%llu\n"
+			  "what=%s\n"
+			  "lost_ns=%llu\n"
+			  "culprit_cpu=%d\n"
+			  "culprit_pid=%d\n"
+			  "culprit_comm=%*pEs\n",
 			  last.losses ? task_isolation_words[last.cause] : "none",
 			  last.number, secret ? "" : last.what, last.lost, last.culprit.cpu,
 			  pid, (int)strnlen(comm, TASK_COMM_LEN), comm);
@@ -142,6 +147,7 @@ static bool task_isolation_group_visible(struct kobject *kobj)
 {
 	return stats_of(kobj_to_dev(kobj));
 }
+
 DEFINE_SIMPLE_SYSFS_GROUP_VISIBLE(task_isolation);
 
 /*

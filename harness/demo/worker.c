@@ -455,12 +455,28 @@ static void prefault(void)
 	STORE(sh->state, PREPARE);
 }
 
+/* A kworker logs losses. To write what is there already waits until it has done so. */
+static void settle_log(void)
+{
+	int fd = open("/proc/sys/kernel/task_isolation_log", O_RDWR | O_CLOEXEC);
+	char on[8];
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	n = read(fd, on, sizeof(on));
+	if (n > 0 && pwrite(fd, on, n, 0) != n)
+		perror("worker: task_isolation_log");
+	close(fd);
+}
+
 /* The kernel's line about this thread, if there is one. */
 static void print_log(int fd)
 {
 	char buf[8192], who[64], *text, *end;
 	ssize_t n;
 
+	settle_log();
 	snprintf(who, sizeof(who), "/%d (cpu ", getpid());
 	while (fd >= 0) {
 		n = read(fd, buf, sizeof(buf) - 1);
