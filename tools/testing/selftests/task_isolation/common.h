@@ -300,7 +300,7 @@ static int __maybe_unused iso_housekeeping_cpu(bool last)
  * Why this machine cannot run the tests, or NULL; @cpu is the last isolation
  * CPU, @cpu2 another one or -1.
  */
-static const char * __maybe_unused iso_find_cpu(int *cpu, int *cpu2)
+static __maybe_unused const char *iso_find_cpu(int *cpu, int *cpu2)
 {
 	char buf[128];
 	cpu_set_t set;
