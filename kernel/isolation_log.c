@@ -24,6 +24,7 @@
 #include <linux/isolation_record.h>
 #include <linux/kernel.h>
 #include <linux/llist.h>
+#include <linux/pid.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
