@@ -12,7 +12,7 @@ export BASE V ARCHS CPUS DURATION DEBUG LIMIT QEMU THREAD
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help run check tree refresh config build boot series apply lint bench disturb
+.PHONY: help run check tree refresh config configs build boot series apply lint bench disturb
 .PHONY: clean distclean
 .PHONY: arch packages base
 
@@ -28,6 +28,8 @@ help:
 	@echo '  tree       compose build/tree: the base with the series on top'
 	@echo '  refresh    carry edits made in build/tree back into this repository'
 	@echo '  config     make the kernel configuration, each asked line verified'
+	@echo '  configs    compile what the series touches with other configurations:'
+	@echo '             those of Debian, CLANG, random ones, without this and that'
 	@echo '  build      build the kernel (build/obj/ARCH)'
 	@echo '  boot       a root shell in the guest, with an isolation CPU;'
 	@echo '             RUN=program ARGS="..." runs a program of yours instead'
@@ -73,6 +75,10 @@ refresh: base
 
 config: arch tree
 	@harness/build --config $(ARCH)
+
+configs: tree
+	@harness/packages configs
+	@harness/configs --all
 
 build: arch tree
 	@harness/build $(ARCH)

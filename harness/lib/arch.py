@@ -16,6 +16,8 @@ LOGS = os.path.join(BUILD, "logs")
 VARIANTS = {
     "": ("tree", ["isolation"]),
     "debug": ("tree", ["isolation", "debug"]),
+    "kasan": ("tree", ["isolation", "kasan"]),
+    "kcsan": ("tree", ["isolation", "kcsan"]),
     "off": ("tree", []),
     "base": ("base", []),
     "bare": ("bare", ["bare"]),

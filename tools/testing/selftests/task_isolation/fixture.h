@@ -498,9 +498,25 @@ static pid_t __maybe_unused iso_run_busy(struct __test_metadata *_metadata, bool
 
 #define ISO_WORK	"refresh_vm_stats"
 
+/* Waits until the process has been in a wait that nothing interrupts for a while. */
+static void iso_wait_stuck(pid_t pid)
+{
+	char path[64], stat[512], *state;
+	int ms, stuck = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	for (ms = 0; ms < ISO_WAIT_MS && stuck < 20; ms++) {
+		iso_read_file(path, stat, sizeof(stat));
+		state = strrchr(stat, ')');
+		stuck = state && state[1] && state[2] == 'D' ? stuck + 1 : 0;
+		iso_sleep_ms(1);
+	}
+}
+
 /*
  * Starts a process that has work queued on each CPU, with this function, and
- * waits for it, over and over. Returns its id.
+ * waits for it, over and over. Returns its id, once a CPU that is busy otherwise
+ * keeps it waiting.
  */
 static pid_t __maybe_unused iso_start_work(void)
 {
@@ -508,8 +524,11 @@ static pid_t __maybe_unused iso_start_work(void)
 	char data[16];
 	int fd;
 
-	if (pid)
+	if (pid) {
+		if (pid > 0)
+			iso_wait_stuck(pid);
 		return pid;
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	do {
 		fd = open("/proc/sys/vm/stat_refresh", O_RDONLY | O_CLOEXEC);

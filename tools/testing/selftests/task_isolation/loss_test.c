@@ -1370,51 +1370,72 @@ static int find_irq(const char *name)
 	return irq;
 }
 
-/* Uses a device whose interrupt goes to the CPU, until that was told. */
-static bool interrupt_by(const char *device, int mode, int irq)
+/* Makes a device interrupt, sooner or later. */
+static bool use_device(int fd, int mode)
 {
-	int i, fd = open(device, mode | O_NOCTTY | O_NONBLOCK);
-	char path[64], old[64], cpu[16], data[16] = "#\n";
-	ssize_t n;
+	char data[16] = "#\n";
+	ssize_t n = mode == O_WRONLY ? write(fd, data, 2) : read(fd, data, sizeof(data));
 
-	if (fd < 0)
-		return false;
+	iso_sleep_ms(10);
+	return n >= 0 || errno == EAGAIN;
+}
+
+#define IRQ_TRIES	200
+
+/*
+ * Aims the interrupt of a device at the CPU, while nobody is isolated there: the
+ * move itself may wait for an interrupt at the old place, and a thread that
+ * handles it is moved along. The number of the interrupt, or -1.
+ */
+static int aim_device(int fd, int mode, const char *name, char *old, size_t len)
+{
+	char path[64], effective[64], cpu[16], text[64];
+	int i, irq = find_irq(name);
+
 	snprintf(path, sizeof(path), "/proc/irq/%d/smp_affinity_list", irq);
-	iso_read_file(path, old, sizeof(old));
+	snprintf(effective, sizeof(effective), "/proc/irq/%d/effective_affinity_list", irq);
 	snprintf(cpu, sizeof(cpu), "%d", iso.cpu);
-	/* The move itself may wait for an interrupt at the old place. */
-	for (i = 0; !iso_write_file(path, cpu) && i < 200 && !LOAD(iso.sh->sig_total); i++) {
-		n = mode == O_WRONLY ? write(fd, data, 2) : read(fd, data, sizeof(data));
-		if (n < 0 && errno != EAGAIN)
-			break;
-		iso_sleep_ms(10);
+	if (irq < 0 || iso_read_file(path, old, len) < 0 || iso_write_file(path, cpu))
+		return -1;
+	for (i = 0; i < IRQ_TRIES && use_device(fd, mode); i++) {
+		if (iso_read_file(effective, text, sizeof(text)) >= 0 && !strcmp(text, cpu))
+			return irq;
 	}
 	iso_write_file(path, old);
-	close(fd);
-	return LOAD(iso.sh->sig_total);
+	return -1;
 }
 
 /* A device interrupt aimed at the CPU. */
 TEST_F_TIMEOUT(iso, cpu_device_irq, ISO_TIMEOUT)
 {
-	char name[256], text[32];
+	int fd = -1, irq = -1, mode = 0, tries;
+	char name[256], text[64], old[64];
 	unsigned int i;
-	int irq;
 
-	iso_start_quiet(_metadata, &iso_spin_case);
-	for (i = 0; i < ARRAY_SIZE(devices); i++) {
+	for (i = 0; i < ARRAY_SIZE(devices) && irq < 0; i++) {
 		snprintf(name, sizeof(name), "%s", devices[i].irq);
 		if (!strcmp(name, "virtio") && !rng_name(name, sizeof(name)))
 			continue;
-		irq = find_irq(name);
-		if (irq >= 0 && interrupt_by(devices[i].path, devices[i].mode, irq)) {
-			snprintf(text, sizeof(text), "irq %d", irq);
-			iso_expect_loss(_metadata, SIGUSR1, text);
-			return;
-		}
+		mode = devices[i].mode;
+		fd = open(devices[i].path, mode | O_NOCTTY | O_NONBLOCK);
+		if (fd < 0)
+			continue;
+		irq = aim_device(fd, mode, name, old, sizeof(old));
+		if (irq < 0)
+			close(fd);
 	}
-	iso_expect_silent(_metadata);
-	SKIP(return, "no device can be made to interrupt CPU %d", iso.cpu);
+	if (irq < 0)
+		SKIP(return, "no device can be made to interrupt CPU %d", iso.cpu);
+	iso_start_quiet(_metadata, &iso_spin_case);
+	for (tries = 0; tries < IRQ_TRIES && !LOAD(iso.sh->sig_total); tries++) {
+		if (!use_device(fd, mode))
+			break;
+	}
+	snprintf(text, sizeof(text), "/proc/irq/%d/smp_affinity_list", irq);
+	iso_write_file(text, old);
+	close(fd);
+	snprintf(text, sizeof(text), "irq %d", irq);
+	iso_expect_loss(_metadata, SIGUSR1, text);
 }
 
 /* A is isolated; B enters, leaves and loses on another CPU, many times. */
