@@ -13,7 +13,7 @@ export BASE V ARCHS CPUS DURATION DEBUG LIMIT QEMU THREAD
 MAKEFLAGS += --no-print-directory
 
 .PHONY: help run check tree refresh config configs build boot series apply lint bench disturb
-.PHONY: clean distclean
+.PHONY: repeat clean distclean
 .PHONY: arch packages base
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo '  run        a packet worker under load, isolated and not: what it gains'
 	@echo '  check      every test; ends in "N passed, N failed, N skipped"'
 	@echo '  bench      what the feature costs, counted in instructions'
+	@echo '  repeat     TIMES=20 runs in a row of all lanes of ARCHS, or LANES="..."'
 	@echo '  disturb    disturb an isolated thread in every known way, and see what'
 	@echo '             it is told; ARCHS="x86_64 arm64" if not said otherwise'
 	@echo
@@ -102,6 +103,11 @@ check:
 	@harness/packages check $(ARCHS)
 	@harness/fetch-base
 	@harness/check
+
+repeat: tree
+	@harness/packages check $(ARCHS)
+	@harness/build $(ARCHS)
+	@harness/repeat $(or $(TIMES),20) $(or $(LANES),$(ARCHS))
 
 series: tree
 	@harness/series-export
