@@ -88,6 +88,9 @@ def of(name):
             selftests(f"{isa}-by-turns", isa, "--only", PATCHES, boot=["--thread", "single"]),
             selftests(f"{isa}-unstable-clock", isa, "--only", "contract_test",
                       "--cmdline", "tsc=unstable"),
+            # Equal lists, of which the kernel once dropped the second.
+            selftests(f"{isa}-boot-line", isa, "--no-isolation", "--only", "bootline_test",
+                      "--cmdline", "nohz_full=3 isolcpus=nohz,domain,managed_irq,3"),
             # This vendor's 32-bit programs use SYSENTER, the other's SYSCALL.
             selftests(f"{isa}-intel", isa, "--only", "x86_test,_32",
                       boot=["--qemu", "-cpu max,vendor=GenuineIntel"]),
