@@ -10,11 +10,16 @@
  * The number of a CPU, written to a file in debugfs/task_isolation_queue/,
  * queues there what the file is named after. Nothing that is queued does
  * anything. A timer and delayed work are due after 10 ms.
+ *
+ * "hang" is a timer that takes so long that hrtimer_interrupt() gives up for a
+ * while. It is gone when the write is over, the hang is not.
  */
 
 #include <linux/cleanup.h>
 #include <linux/cpu.h>
 #include <linux/debugfs.h>
+#include <linux/delay.h>
+#include <linux/hrtimer.h>
 #include <linux/init.h>
 #include <linux/irq_work.h>
 #include <linux/mutex.h>
@@ -24,6 +29,10 @@
 
 /* Jiffies until a timer, or delayed work, is due */
 #define QUEUE_DELAY	max(HZ / 100, 1)
+
+/* As often as hrtimer_interrupt() looks for more to do, and how long each takes */
+#define QUEUE_HANGS	3
+#define QUEUE_HANG_MS	20
 
 /* One of each exists, and is waited for before it is queued again. */
 static DEFINE_MUTEX(queue_mutex);
@@ -44,6 +53,21 @@ static void queue_call_func(void *info)
 {
 }
 
+static int queue_hangs;
+
+/* Due again before it has returned, until the interrupt gives up. */
+static enum hrtimer_restart queue_hang_func(struct hrtimer *timer)
+{
+	if (READ_ONCE(queue_hangs) >= QUEUE_HANGS)
+		return HRTIMER_NORESTART;
+
+	mdelay(QUEUE_HANG_MS);
+	hrtimer_add_expires_ns(timer, NSEC_PER_USEC);
+	WRITE_ONCE(queue_hangs, queue_hangs + 1);
+	return HRTIMER_RESTART;
+}
+
+static struct hrtimer queue_hang;
 static DEFINE_TIMER(queue_timer, queue_timer_func);
 static DECLARE_WORK(queue_plain_work, queue_work_func);
 static DECLARE_DELAYED_WORK(queue_later_work, queue_work_func);
@@ -79,6 +103,21 @@ static void queue_call_on(int cpu)
 	smp_call_function_single(cpu, queue_call_func, NULL, 1);
 }
 
+static void queue_hang_start(void *info)
+{
+	queue_hangs = 0;
+	hrtimer_start(&queue_hang, 0, HRTIMER_MODE_REL_PINNED_HARD);
+}
+
+static void queue_hang_on(int cpu)
+{
+	smp_call_function_single(cpu, queue_hang_start, NULL, 1);
+	/* To sleep would take a timer, and last until the hang is over. */
+	while (READ_ONCE(queue_hangs) < QUEUE_HANGS)
+		cpu_relax();
+	hrtimer_cancel(&queue_hang);
+}
+
 static int queue_on(void (*queue)(int cpu), u64 cpu)
 {
 	guard(mutex)(&queue_mutex);
@@ -103,16 +142,20 @@ QUEUE_FILE(work, queue_plain_work_on);
 QUEUE_FILE(delayed_work, queue_later_work_on);
 QUEUE_FILE(irq_work, queue_hard_work_on);
 QUEUE_FILE(call, queue_call_on);
+QUEUE_FILE(hang, queue_hang_on);
 
 static int __init isolation_queue_init(void)
 {
 	struct dentry *dir = debugfs_create_dir("task_isolation_queue", NULL);
 
+	hrtimer_setup(&queue_hang, queue_hang_func, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL_PINNED_HARD);
 	debugfs_create_file_unsafe("timer", 0200, dir, NULL, &timer_fops);
 	debugfs_create_file_unsafe("work", 0200, dir, NULL, &work_fops);
 	debugfs_create_file_unsafe("delayed_work", 0200, dir, NULL, &delayed_work_fops);
 	debugfs_create_file_unsafe("irq_work", 0200, dir, NULL, &irq_work_fops);
 	debugfs_create_file_unsafe("call", 0200, dir, NULL, &call_fops);
+	debugfs_create_file_unsafe("hang", 0200, dir, NULL, &hang_fops);
 	return 0;
 }
 late_initcall(isolation_queue_init);

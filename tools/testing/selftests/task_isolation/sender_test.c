@@ -10,6 +10,8 @@
  *  * sender.wakeup_*		Who woke up a task there
  *  * sender.irq_*		An interrupt on another CPU did
  *  * sender.queue_*		Who queued a timer or work there, as drivers do
+ *  * sender.hang		The timer interrupt has given up for a moment: that is
+ *				waited for, and does not make the machine unfit
  *  * sender.fault_slow		Nobody, if it comes while a fault is handled
  *  * sender.hotplug_*		CPUs going down: of those who work at that, one
  */
@@ -405,6 +407,26 @@ TEST_F_TIMEOUT(sender, queue_call, ISO_TIMEOUT)
 		return;
 	expect_what(_metadata, TASK_ISOLATION_IPI_FUNC, "queue_call_func");
 	expect_me(_metadata);
+}
+
+/* In the victim, on its CPU, right before it asks. */
+static void prepare_hang(struct iso_shared *sh)
+{
+	sh->val[0] = queue_there("hang");
+}
+
+TEST_F_TIMEOUT(sender, hang, ISO_TIMEOUT)
+{
+	const struct iso_case c = {
+		.flags = ISO_USR1, .prepare = prepare_hang, .act = iso_act_spin,
+	};
+
+	if (!can_queue())
+		SKIP(return, "no " QUEUE_DIR ": CONFIG_TASK_ISOLATION_TEST_QUEUE is not set");
+	iso_start(_metadata, &c);
+	iso_assert_isolated(_metadata, &iso.sh->ready);
+	EXPECT_EQ(0, iso.sh->val[0]);
+	iso_stop(_metadata);
 }
 
 /*
