@@ -32,10 +32,10 @@
  * An architecture which does its own exit to user mode has to call
  * task_isolation_start() as the very last thing that may still change the
  * registers, with interrupts disabled, when TIF_TASK_ISOLATION is set, and to
- * look for exit work once more if it returns false; and task_isolation_syscall() after the ptrace stop at system call entry, before
- * seccomp. TIF_TASK_ISOLATION must bring the thread into the slow path, but
- * must not keep it in the work loop. Without GENERIC_ENTRY the flag that brings
- * system calls to task_isolation_syscall() is TIF_SYSCALL_TASK_ISOLATION.
+ * look for exit work once more if it returns false; and task_isolation_syscall() after
+ * the ptrace stop at system call entry, before seccomp. TIF_TASK_ISOLATION must bring the
+ * thread into the slow path, but must not keep it in the work loop. Without GENERIC_ENTRY
+ * system calls are brought to task_isolation_syscall() by TIF_SYSCALL_TASK_ISOLATION.
  */
 #ifndef _LINUX_ISOLATION_H
 #define _LINUX_ISOLATION_H

@@ -25,11 +25,11 @@
 /* While a machine comes up, something else may interrupt the CPU. */
 #define LOSSES	5
 
-static volatile sig_atomic_t told;
+static int told;
 
 static void on_loss(int sig, siginfo_t *info, void *context)
 {
-	told = info->si_code == SI_TASK_ISOLATION ? info->si_errno + 1 : -1;
+	STORE(told, info->si_code == SI_TASK_ISOLATION ? info->si_errno + 1 : -1);
 }
 
 /* Returns what the first mismatch was, or NULL. */
@@ -62,7 +62,7 @@ static const char *lose(void)
 	for (int i = 0; i < LOSSES; i++) {
 		int ret = -1, tries = 0;
 
-		told = 0;
+		STORE(told, 0);
 		while (ret && tries++ < ISO_TRIES)
 			ret = iso_prctl(ISO_USR1);
 		if (ret) {
@@ -71,12 +71,12 @@ static const char *lose(void)
 		}
 
 		syscall(SYS_getppid);
-		if (told == TASK_ISOLATION_SYSCALL + 1)
+		if (LOAD(told) == TASK_ISOLATION_SYSCALL + 1)
 			return NULL;
-		if (told <= 0)
+		if (LOAD(told) <= 0)
 			break;
 	}
-	snprintf(text, sizeof(text), "the handler saw %d, %d expected", (int)told,
+	snprintf(text, sizeof(text), "the handler saw %d, %d expected", LOAD(told),
 		 TASK_ISOLATION_SYSCALL + 1);
 	return text;
 }
