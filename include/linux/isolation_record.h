@@ -10,6 +10,7 @@
 
 struct attribute_group;
 struct kernel_siginfo;
+struct task_isolation_entry;
 
 /* Not in uapi, where it would change with each cause that is added */
 #define TASK_ISOLATION_NR_CAUSES	(TASK_ISOLATION_AFFINITY + 1)
