@@ -70,9 +70,25 @@ def failing_guests(isa):
     ]
 
 
+def silence(name):
+    """A window in which nothing may come, by two counts."""
+    return Lane(f"{name}-silence", "silence", "--seconds", "20", name,
+                says="losses=0 kernel=0 witness=0",
+                title=f"{name}: 20 s of silence, by the witness")
+
+
+def disturb(name):
+    """Each known disturbance, some of each."""
+    return Lane(f"{name}-disturb", "disturb", "--short", "--no-build", name,
+                says="recall=100.00 false=0", title=f"{name}: disturbed in each known way")
+
+
 def of(name):
     """The lanes of a kernel, ARCH[-VARIANT]: ([Lane], [what is skipped, and why])."""
     isa, variant = arch.split(name)
+    if name == "x86_64-debug":
+        # PREEMPT_RT: other locks, other contexts, and what its users boot.
+        return [selftests(name, name), silence(name), disturb(name)], []
     if variant:
         return [selftests(name, name)], []
     found = [
@@ -91,6 +107,9 @@ def of(name):
             # Equal lists, of which the kernel once dropped the second.
             selftests(f"{isa}-boot-line", isa, "--no-isolation", "--only", "bootline_test",
                       "--cmdline", "nohz_full=3 isolcpus=nohz,domain,managed_irq,3"),
+            # Twelve isolated threads, and one broadcast to all of them.
+            selftests(f"{isa}-many", isa, "--isolation", "most", "--only", "many_test",
+                      boot=["--cpus", "16"]),
             # This vendor's 32-bit programs use SYSENTER, the other's SYSCALL.
             selftests(f"{isa}-intel", isa, "--only", "x86_test,_32",
                       boot=["--qemu", "-cpu max,vendor=GenuineIntel"]),
@@ -100,13 +119,9 @@ def of(name):
         found.append(selftests(f"{isa}-pseudo-nmi", isa, "--only", "loss_test,arm64_test",
                                "--cmdline", "irqchip.gicv3_pseudo_nmi=1",
                                "--says", "Pseudo-NMIs enabled"))
-    found.append(Lane(f"{isa}-silence", "silence", "--seconds", "20", isa,
-                      says="losses=0 kernel=0 witness=0",
-                      title=f"{isa}: 20 s of silence, by the witness"))
+    found.append(silence(isa))
     if isa in DISTURB:
-        found.append(Lane(f"{isa}-disturb", "disturb", "--short", "--no-build", isa,
-                          says="recall=100.00 false=0",
-                          title=f"{isa}: disturbed in each known way"))
+        found.append(disturb(isa))
     else:
         skipped.append(f"{isa}: disturbed in each known way: what it calls on other CPUs "
                        "has not been looked up")
