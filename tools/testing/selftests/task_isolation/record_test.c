@@ -1173,7 +1173,7 @@ static void expect_function(struct __test_metadata *_metadata, const char *name,
 		EXPECT_EQ(bit, iso.sh->rec.hidden & bit);
 	}
 	/* A name, never an address. */
-	EXPECT_FALSE(strstr(name, "0x"));
+	EXPECT_NULL(strstr(name, "0x"));
 }
 
 TEST_F_TIMEOUT(secret, function_0_nobody, ISO_TIMEOUT)

@@ -8,6 +8,7 @@
  *  * iso.ptrace_*	Tracers
  *  * uprobe.*		A breakpoint that the kernel has put into the program
  */
+#include <linux/perf_event.h>
 #include <sys/stat.h>
 
 #include "fixture.h"
@@ -395,6 +396,61 @@ TEST_F_TIMEOUT(iso, ptrace_signal_request, ISO_TIMEOUT)
 	EXPECT_EQ(1, iso.sh->sig[SIGUSR1]);
 	EXPECT_EQ(2, iso.sh->sig_total);
 	iso_expect_logged_syscall(_metadata, SYS_getppid);
+}
+
+#define BLOCKED_ID	"/sys/kernel/tracing/events/task_isolation/task_isolation_blocked/id"
+
+/* A signal for each event that says why a request of this thread is refused. */
+static int trap_blocked(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.sample_period = 1,
+		.sigtrap = 1,
+		.remove_on_exec = 1,
+	};
+	char id[16];
+
+	if (iso_read_file(BLOCKED_ID, id, sizeof(id)) <= 0)
+		return ENOENT;
+	attr.config = atoi(id);
+	if (syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC) < 0)
+		return errno;
+	return 0;
+}
+
+/* Asks by itself, and looks for the signal without another entry in between. */
+static void prepare_trapped(struct iso_shared *sh)
+{
+	sh->val[0] = trap_blocked();
+	iso_wait_go(sh);
+	if (sh->val[0])
+		return;
+	sh->val[1] = iso_prctl(ISO_USR1);
+	sh->val[2] = sh->sig[SIGTRAP];
+}
+
+/*
+ * The last check fails, and says so to tracers. What one of them wants the thread to
+ * do on its way out is done on this way out, not when it enters the kernel again.
+ */
+TEST_F_TIMEOUT(iso, ptrace_work_request, ISO_TIMEOUT)
+{
+	const struct iso_case c = { .flags = ISO_USR1, .prepare = prepare_trapped };
+	cpu_set_t set;
+
+	iso_start(_metadata, &c);
+	ASSERT_TRUE(trace_request());
+	if (LOAD(iso.sh->val[0]))
+		SKIP(return, "no signals from tracepoints: %s", strerror(iso.sh->val[0]));
+	iso_housekeeping(&set);
+	CPU_SET(iso.cpu, &set);
+	ASSERT_EQ(0, sched_setaffinity(iso.victim, sizeof(set), &set));
+	ASSERT_EQ(0, ptrace(PTRACE_DETACH, iso.victim, 0, 0));
+	iso_stop(_metadata);
+	EXPECT_EQ(-1, iso.sh->val[1]);
+	EXPECT_EQ(1, iso.sh->val[2]);
 }
 
 /* What made the request possible is gone by the last check: the result changes. */
