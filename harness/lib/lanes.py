@@ -127,7 +127,7 @@ def of(name):
                        "has not been looked up")
     if isa == "x86_64":
         found += [Lane(f"{isa}-taskiso", "taskiso", title="taskiso in a guest"),
-                  Lane("boot-lines", "boot-lines", tap=True),
+                  Lane(f"{isa}-boot-lines", "boot-lines", tap=True),
                   Lane(f"{isa}-tracers", "tracers", title="perf and trace-cmd show a loss")]
     else:
         skipped.append(f"{isa}: taskiso in a guest: it is built for this machine")
