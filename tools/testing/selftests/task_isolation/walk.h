@@ -133,6 +133,7 @@ struct event {
  * @sib_cmd:	That command
  * @sib_ret:	Its result
  * @quit:	The sibling is all that is left of the process, and is to end it
+ * @rival:	Another task has come to the CPU
  * @unborn:	A child was born isolated, or with the history of its parent
  * @no_ring:	There is no io_uring, or it is too old
  * @rec:	The record that was asked for, or that of a request that failed
@@ -162,6 +163,7 @@ struct walk {
 	int				sib_cmd;
 	long				sib_ret;
 	int				quit;
+	int				rival;
 	int				unborn;
 	int				no_ring;
 	struct task_isolation_record	rec;

@@ -1422,10 +1422,14 @@ static void step_rival(void)
 		prctl(PR_SET_NAME, "walk-rival");
 		if (iso_pin(iso_cpu))
 			_exit(1);
+		STORE(w->rival, 1);
 		iso_spin_until(&w->quit);
 	}
 	if (pid < 0)
 		differ("fork: %s", strerror(errno));
+	/* Nobody else waits for it if there is nothing to lose. */
+	await(LOAD(w->rival), "the rival");
+	STORE(w->rival, 0);
 	noise(200);
 	judge(&o);
 	if (m.pid && m.state == OFF && m.place == HOME) {
