@@ -74,7 +74,7 @@ static void print_reason(FILE *out, const struct boot_line *line, const struct s
 		fputs(s->wrong, out);
 		return;
 	}
-	if (CPU_ISSET(0, missing) && CPU_COUNT(missing) == 1) {
+	if (s->nohz && CPU_ISSET(0, missing) && CPU_COUNT(missing) == 1) {
 		fputs("the boot CPU keeps the time for all others", out);
 		return;
 	}
