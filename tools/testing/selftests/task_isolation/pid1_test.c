@@ -159,11 +159,13 @@ int main(int argc, char **argv)
 	f = fopen(RESULT, "r");
 	if (!f)
 		ksft_exit_skip("the first process was not this program, see Usage\n");
+	if (!fgets(line, sizeof(line), f))
+		ksft_exit_fail_msg("%s is empty\n", RESULT);
+	if (!strncmp(line, "skip ", 5))
+		ksft_exit_skip("%s", line + 5);
 	ksft_set_plan(2);
-	while (fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, "skip ", 5))
-			ksft_exit_skip("%s", line + 5);
+	do {
 		show(line);
-	}
+	} while (fgets(line, sizeof(line), f));
 	ksft_finished();
 }
