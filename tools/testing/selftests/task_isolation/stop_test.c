@@ -413,10 +413,10 @@ static int trap_blocked(void)
 	char id[16];
 
 	if (iso_read_file(BLOCKED_ID, id, sizeof(id)) <= 0)
-		return ENOENT;
+		return -ENOENT;
 	attr.config = atoi(id);
 	if (syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC) < 0)
-		return errno;
+		return -errno;
 	return 0;
 }
 
@@ -443,7 +443,7 @@ TEST_F_TIMEOUT(iso, ptrace_work_request, ISO_TIMEOUT)
 	iso_start(_metadata, &c);
 	ASSERT_TRUE(trace_request());
 	if (LOAD(iso.sh->val[0]))
-		SKIP(return, "no signals from tracepoints: %s", strerror(iso.sh->val[0]));
+		SKIP(return, "no signals from tracepoints: %s", strerror(-iso.sh->val[0]));
 	iso_housekeeping(&set);
 	CPU_SET(iso.cpu, &set);
 	ASSERT_EQ(0, sched_setaffinity(iso.victim, sizeof(set), &set));
