@@ -1380,25 +1380,46 @@ static bool use_device(int fd, int mode)
 	return n >= 0 || errno == EAGAIN;
 }
 
+/* How often the CPU has had this interrupt. All CPUs have to be online. */
+static unsigned long irq_count(int irq)
+{
+	unsigned long count = 0;
+	char line[1024], *p;
+	FILE *f = fopen("/proc/interrupts", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strtol(line, &p, 10) != irq || *p != ':')
+			continue;
+		p++;
+		for (int cpu = 0; cpu <= iso.cpu; cpu++)
+			count = strtoul(p, &p, 10);
+		break;
+	}
+	if (f)
+		fclose(f);
+	return count;
+}
+
 #define IRQ_TRIES	200
 
 /*
  * Aims the interrupt of a device at the CPU, while nobody is isolated there: the
  * move itself may wait for an interrupt at the old place, and a thread that
- * handles it is moved along. The number of the interrupt, or -1.
+ * handles it is moved along. The number of the interrupt once it has come, or -1.
  */
 static int aim_device(int fd, int mode, const char *name, char *old, size_t len)
 {
-	char path[64], effective[64], cpu[16], text[64];
 	int i, irq = find_irq(name);
+	char path[64], cpu[16];
+	unsigned long before;
 
 	snprintf(path, sizeof(path), "/proc/irq/%d/smp_affinity_list", irq);
-	snprintf(effective, sizeof(effective), "/proc/irq/%d/effective_affinity_list", irq);
 	snprintf(cpu, sizeof(cpu), "%d", iso.cpu);
 	if (irq < 0 || iso_read_file(path, old, len) < 0 || iso_write_file(path, cpu))
 		return -1;
+	before = irq_count(irq);
 	for (i = 0; i < IRQ_TRIES && use_device(fd, mode); i++) {
-		if (iso_read_file(effective, text, sizeof(text)) >= 0 && !strcmp(text, cpu))
+		if (irq_count(irq) > before)
 			return irq;
 	}
 	iso_write_file(path, old);
