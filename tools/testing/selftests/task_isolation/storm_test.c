@@ -266,7 +266,7 @@ static void race(void)
 #endif
 	if (!iso_prctl(ISO_USR1)) {
 		s->granted++;
-		iso_spin_rounds(rnd(2000));
+		iso_spin_rounds(rnd(20000));
 	} else {
 		count_refusal();
 	}
@@ -392,7 +392,7 @@ static void sender(enum sender kind)
 		/* Not all of them in each race, or the first one has it all. */
 		if (rnd(4))
 			continue;
-		iso_spin_rounds(rnd(3000));
+		iso_spin_rounds(rnd(20000));
 		STORE(s->sender[kind].began, s->sender[kind].began + 1);
 		if (act(kind, fd))
 			STORE(s->sender[kind].err, errno);
