@@ -25,6 +25,7 @@
 
 #include <linux/compat.h>
 #include <linux/cpumask.h>
+#include <linux/hrtimer.h>
 #include <linux/init.h>
 #include <linux/irq.h>
 #include <linux/irq_work.h>
@@ -279,6 +280,7 @@ static void task_isolation_quiesce(void)
 static int task_isolation_wait(void)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(TASK_ISOLATION_WAIT_MS);
+	ktime_t pause = TICK_NSEC;
 	u64 why;
 	int err;
 
@@ -304,7 +306,12 @@ static int task_isolation_wait(void)
 				return err;
 			}
 		}
-		schedule_timeout_interruptible(1);
+		/*
+		 * Not schedule_timeout(): with PREEMPT_RT, a kthread of this CPU
+		 * expires its timer, and has less priority than this thread may have.
+		 */
+		set_current_state(TASK_INTERRUPTIBLE);
+		schedule_hrtimeout(&pause, HRTIMER_MODE_REL);
 	}
 }
 

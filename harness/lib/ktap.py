@@ -100,12 +100,15 @@ class Writer:
         print("TAP version 13", flush=True)
 
     def result(self, name, ok, detail="", skip=""):
-        """One result; what is known of a failure as comment lines before it."""
+        """One result; what is known of a failure as comment lines before it.
+
+        They are marked, or results among them would count for parse().
+        """
         self.nr += 1
         self.bad += not ok
         if not ok:
             for line in detail.strip().splitlines()[:40]:
-                print(f"# {line}")
+                print(f"# | {line}")
         print(f"{'ok' if ok else 'not ok'} {self.nr} {name}{' # SKIP ' + skip if skip else ''}",
               flush=True)
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """splats, witness and KTAP, on sample logs."""
 
+import contextlib
 import glob
+import io
 import os
 import re
 import subprocess
@@ -165,6 +167,14 @@ class Ktap(unittest.TestCase):
     def test_a_failure_says_what_came_before_it(self):
         got = ktap.parse(["1..2", "# about a", "ok 1 a", "# about b", "not ok 2 b"], "t")
         self.assertEqual(got.why, {"t: b": "# about b"})
+
+    def test_results_in_the_reason_do_not_count(self):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            out = ktap.Writer()
+            out.result("walk_test: walk", False, "TAP version 13\n1..3\n# 1..3\nnot ok 1 walk")
+            out.status()
+        self.check(said.getvalue(), 0, 1, 0)
 
     def test_skip_all(self):
         self.check("1..0 # SKIP no isolation CPU", 0, 0, 1)

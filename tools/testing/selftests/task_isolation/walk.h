@@ -132,6 +132,7 @@ struct event {
  * @sib_done:	The same, once it is done
  * @sib_cmd:	That command
  * @sib_ret:	Its result
+ * @sib_child:	The process that it has forked last
  * @quit:	The sibling is all that is left of the process, and is to end it
  * @rival:	Another task has come to the CPU
  * @unborn:	A child was born isolated, or with the history of its parent
@@ -162,6 +163,7 @@ struct walk {
 	int				sib_done;
 	int				sib_cmd;
 	long				sib_ret;
+	int				sib_child;
 	int				quit;
 	int				rival;
 	int				unborn;
@@ -204,6 +206,38 @@ static struct ring {
 	struct io_uring_cqe	*cqes;
 } ring[RINGS];
 
+/* Reads a byte of each page: some CPUs fault at the first use after a fork. */
+static void touch_all(void)
+{
+	unsigned long start, end, p;
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[512], perms[8];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx %7s", &start, &end, perms) != 3 || perms[0] != 'r' ||
+		    strstr(line, "[v"))
+			continue;
+		for (p = start; p < end; p += page_size) {
+			if (p != (unsigned long)fault_page && p != (unsigned long)bus_page)
+				__atomic_load_n((char *)p, __ATOMIC_RELAXED);
+		}
+	}
+	if (f)
+		fclose(f);
+}
+
+/* What system calls there were, and forks, may have left pages that fault. */
+static void freshen(void)
+{
+	if (!w->stale)
+		return;
+	w->stale = 0;
+	mlockall(MCL_CURRENT);
+	madvise(fault_page, page_size, MADV_DONTNEED_LOCKED);
+	iso_touch_stack();
+	touch_all();
+}
+
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	struct event *e = &w->event[w->nr_events % EVENTS];
@@ -220,6 +254,8 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	if (w->reenter) {
 		flags = w->reenter;
 		w->reenter = 0;
+		/* What is interrupted does nothing but wait. */
+		freshen();
 		/* A loss that finds its signal blocked is deadly. */
 		sigprocmask(SIG_SETMASK, &victim_mask, NULL);
 		STORE(w->reentered, iso_prctl(flags) ? -1 : 1);
@@ -381,38 +417,6 @@ static int pin_to(int where)
 	if (where == 1)
 		CPU_SET(iso_cpu, &set);
 	return sched_setaffinity(0, sizeof(set), &set);
-}
-
-/* Reads a byte of each page: some CPUs fault at the first use after a fork. */
-static void touch_all(void)
-{
-	unsigned long start, end, p;
-	FILE *f = fopen("/proc/self/maps", "r");
-	char line[512], perms[8];
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx %7s", &start, &end, perms) != 3 || perms[0] != 'r' ||
-		    strstr(line, "[v"))
-			continue;
-		for (p = start; p < end; p += page_size) {
-			if (p != (unsigned long)fault_page && p != (unsigned long)bus_page)
-				__atomic_load_n((char *)p, __ATOMIC_RELAXED);
-		}
-	}
-	if (f)
-		fclose(f);
-}
-
-/* What system calls there were, and forks, may have left pages that fault. */
-static void freshen(void)
-{
-	if (!w->stale)
-		return;
-	w->stale = 0;
-	mlockall(MCL_CURRENT);
-	madvise(fault_page, page_size, MADV_DONTNEED_LOCKED);
-	iso_touch_stack();
-	touch_all();
 }
 
 static long do_isolation(void)
@@ -591,6 +595,7 @@ static long do_sibling(int cmd)
 		pid = fork();
 		if (!pid)
 			_exit(not_isolated() ? 34 : 33);
+		w->sib_child = pid;
 		return wait_child(pid);
 	case SIB_THREAD:
 		return run_thread();

@@ -1270,12 +1270,16 @@ static void step_mprotect(void)
 	judge(&o);
 }
 
-/* Write-protects the memory of both. Nobody knows when the victim writes to it. */
+/*
+ * Write-protects the memory of both. Nobody knows when the victim writes to it. The
+ * child's SIGCHLD is nothing to the process, but as the sibling blocks it, it is sent,
+ * and the victim has to look.
+ */
 static void step_sibling_fork(void)
 {
-	const struct outcome o = {
+	struct outcome o = {
 		.told = FORK_FLUSH,
-		.causes = BIT(IPI_FUNC) | BIT(FAULT), .by = { w->sibling },
+		.causes = BIT(IPI_FUNC) | BIT(FAULT) | BIT(RESCHED), .by = { w->sibling },
 	};
 	const struct outcome left = {
 		.told = MAYBE, .causes = BIT(FAULT), .leaves = true,
@@ -1283,6 +1287,7 @@ static void step_sibling_fork(void)
 
 	noise(50);
 	ask_sibling(SIB_FORK);
+	o.by[1] = w->sib_child;
 	judge(&o);
 	if (!m.pid)
 		return;
