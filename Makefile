@@ -4,11 +4,14 @@
 ARCH ?= x86_64
 ASKED := $(filter command line environment,$(origin ARCH) $(origin ARCHS))
 ARCHS ?= $(if $(ASKED),$(ARCH),x86_64 arm64 riscv arm)
+ifneq ($(KERNELS),)
+ARCHS := $(sort $(foreach name,$(KERNELS),$(firstword $(subst -, ,$(name)))))
+endif
 CPUS ?= 4
 DURATION ?= 10
 O ?= build
 export BUILD := $(abspath $(O))
-export BASE V ARCHS CPUS DURATION DEBUG LIMIT QEMU THREAD
+export BASE V ARCHS CPUS DURATION DEBUG KERNELS LIMIT QEMU THREAD
 
 MAKEFLAGS += --no-print-directory
 
@@ -48,6 +51,8 @@ help:
 	@echo '  DEBUG="x86_64 arm64"'
 	@echo '                  which of them check tests in a debug kernel, too;'
 	@echo '                  x86_64-kasan and x86_64-kcsan are others, or none'
+	@echo '  KERNELS="x86_64 arm64-debug"'
+	@echo '                  the kernels that check tests, by name'
 	@echo '  LIMIT=minutes   when check begins nothing new any more (no limit)'
 	@echo '  CPUS=4          vCPUs; the last is the isolation CPU'
 	@echo '  DURATION=10     seconds that run isolates its worker for'

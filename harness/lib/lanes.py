@@ -86,8 +86,8 @@ def disturb(name):
 def of(name):
     """The lanes of a kernel, ARCH[-VARIANT]: ([Lane], [what is skipped, and why])."""
     isa, variant = arch.split(name)
-    if name == "x86_64-debug":
-        # PREEMPT_RT: other locks, other contexts, and what its users boot.
+    if variant == "debug" and isa in DISTURB:
+        # That of x86_64 is PREEMPT_RT: other locks, other contexts, and what its users boot.
         return [selftests(name, name), silence(name), disturb(name)], []
     if variant:
         return [selftests(name, name)], []

@@ -552,6 +552,8 @@ static void serve(void)
 		STORE(w->jumped, 1);
 		STORE(w->done, w->taken);
 	}
+	/* A handler can jump there from now on. */
+	STORE(w->ready, 1);
 	for (;;) {
 		n = LOAD(w->ping);
 		if (LOAD(w->pong) != n)
@@ -675,7 +677,6 @@ static void victim(void)
 		_exit(KSFT_FAIL);
 	*prot_page = 1;
 	w->stale = 1;
-	STORE(w->ready, 1);
 	serve();
 }
 

@@ -1273,7 +1273,7 @@ static void step_mprotect(void)
 /*
  * Write-protects the memory of both. Nobody knows when the victim writes to it. The
  * child's SIGCHLD is nothing to the process, but as the sibling blocks it, it is sent,
- * and the victim has to look.
+ * and the victim has to look. Its tracer sees it, too.
  */
 static void step_sibling_fork(void)
 {
@@ -1285,6 +1285,8 @@ static void step_sibling_fork(void)
 		.told = MAYBE, .causes = BIT(FAULT), .leaves = true,
 	};
 
+	if (m.traced)
+		o.causes |= BIT(STOP);
 	noise(50);
 	ask_sibling(SIB_FORK);
 	o.by[1] = w->sib_child;
