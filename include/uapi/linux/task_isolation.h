@@ -57,8 +57,8 @@ enum task_isolation_cause {
 	 * task_isolation_number(), task_isolation_has_sender() and
 	 * task_isolation_what(). KUnit finds the first three missing. Then there
 	 * are words.c of tools/task_isolation, causes[] in counters_test.c, and
-	 * the documentation: task_isolation.rst, events-task-isolation.rst, and
-	 * causes in sysfs-devices-system-cpu.
+	 * the documentation: admin-guide/task-isolation.rst, the trace events in
+	 * events-task-isolation.rst, and causes in sysfs-devices-system-cpu.
 	 */
 };
 
