@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-# Verbs only; each is a program in harness/ that can be run by itself.
+# Verbs only; each is a program of the harness, which 'harness/ti NAME' runs by itself.
 
-ARCH ?= x86_64
+TI := harness/ti
+KNOWN := $(shell $(TI) archs)
+ARCH ?= $(firstword $(KNOWN))
 ASKED := $(filter command line environment,$(origin ARCH) $(origin ARCHS))
-ARCHS ?= $(if $(ASKED),$(ARCH),x86_64 arm64 riscv arm)
+ARCHS ?= $(if $(ASKED),$(ARCH),$(KNOWN))
 ifneq ($(KERNELS),)
 ARCHS := $(sort $(foreach name,$(KERNELS),$(firstword $(subst -, ,$(name)))))
 endif
@@ -11,13 +13,13 @@ CPUS ?= 4
 DURATION ?= 10
 O ?= build
 export BUILD := $(abspath $(O))
-export BASE V ARCHS CPUS DURATION DEBUG KERNELS LIMIT QEMU THREAD
+export BASE V ARCHS CPUS DURATION DEBUG KERNELS LIMIT MIRROR QEMU THREAD
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help run check tree refresh config configs build boot series apply lint bench disturb
-.PHONY: repeat clean distclean
-.PHONY: arch packages base
+.PHONY: help run check tree refresh rebase config configs build boot series apply lint bench
+.PHONY: disturb repeat clean distclean
+.PHONY: packages base
 
 help:
 	@echo 'make VERB [VARIABLE=value]...'
@@ -27,104 +29,106 @@ help:
 	@echo '  bench      what the feature costs, counted in instructions'
 	@echo '  repeat     TIMES=20 runs in a row of all lanes of ARCHS, or LANES="..."'
 	@echo '  disturb    disturb an isolated thread in every known way, and see what'
-	@echo '             it is told; ARCHS="x86_64 arm64" if not said otherwise'
+	@echo '             it is told; ARCHS="$(shell $(TI) archs disturb)" by default'
 	@echo
 	@echo '  tree       compose build/tree: the base with the series on top'
 	@echo '  refresh    carry edits made in build/tree back into this repository'
-	@echo '  config     make the kernel configuration, each asked line verified'
+	@echo '  rebase     take the series to another Linux 7.x: BASE=tree, tarball or package'
+	@echo '  config     make the kernel configuration, each requested line verified'
 	@echo '  configs    compile what the series touches with other configurations:'
-	@echo '             those of Debian, CLANG, random ones, without this and that'
+	@echo '             those of Debian, clang, random ones, without this and that'
 	@echo '  build      build the kernel (build/obj/ARCH)'
 	@echo '  boot       a root shell in the guest, with an isolation CPU;'
 	@echo '             RUN=program ARGS="..." runs a program of yours instead'
 	@echo '             and returns its exit status'
 	@echo '  series     write the mails to build/series, and prove them'
-	@echo '  apply      put the series on a 7.3 tree of yours: TREE=path'
+	@echo '  apply      put the series on a tree of yours, of the same release: TREE=path'
 	@echo '  lint       style of the scripts, the diffs and the whole files'
 	@echo '  clean      remove objects, guests and logs; keep base and build/tree'
 	@echo '  distclean  remove build/, edits in build/tree included'
 	@echo
-	@echo '  ARCH=x86_64     the architecture of config, build, boot, run, bench:'
-	@echo '                  x86_64, arm64, arm or riscv (not for bench)'
-	@echo '  ARCHS="x86_64 arm64 riscv arm"'
+	@echo '  ARCH=$(firstword $(KNOWN))     the architecture of config, build, boot, run, bench:'
+	@echo '                  $(KNOWN); bench: $(shell $(TI) archs bench)'
+	@echo '  ARCHS="$(KNOWN)"'
 	@echo '                  the architectures of check; ARCH= for one'
-	@echo '  DEBUG="x86_64 arm64"'
-	@echo '                  which of them check tests in a debug kernel, too;'
-	@echo '                  x86_64-kasan and x86_64-kcsan are others, or none'
-	@echo '  KERNELS="x86_64 arm64-debug"'
+	@echo '  DEBUG="$(firstword $(KNOWN))"  which of them check tests in a debug kernel, too;'
+	@echo '                  $(firstword $(KNOWN))-kasan and -kcsan are others, or none'
+	@echo '  KERNELS="$(firstword $(KNOWN)) $(word 2,$(KNOWN))-debug"'
 	@echo '                  the kernels that check tests, by name'
 	@echo '  LIMIT=minutes   when check begins nothing new any more (no limit)'
 	@echo '  CPUS=4          vCPUs; the last is the isolation CPU'
 	@echo '  DURATION=10     seconds that run isolates its worker for'
-	@echo '  BASE=path       a v7.3.x tree or tarball instead of the Debian package'
-	@echo '  V=1             show commands;  O=dir  another folder than build/'
-	@echo '  QEMU=path       another emulator, or a folder of them; otherwise that of'
-	@echo '                  this machine or, if it is older than 8.1, a newer one,'
-	@echo '                  which harness/fetch-qemu gets into build/qemu'
+	@echo '  BASE=path       a tree, tarball or package of the same release (7.3.y) instead of'
+	@echo '                  the Debian package that harness/base.conf pins'
+	@echo '  V=1             show commands;  O=dir  another directory than build/'
+	@echo '  QEMU=path       another emulator, or a directory of them; otherwise that of this'
+	@echo '                  machine or, if it is too old, a newer one that is unpacked into'
+	@echo '                  build/qemu'
 	@echo '  THREAD=mode     how its vCPUs run: multi, in parallel; single, by turns'
-
-arch:
-	@test -f harness/arch/$(ARCH).conf || { \
-		echo "ARCH=$(ARCH) is not known here: one of" \
-			$(patsubst harness/arch/%.conf,%,$(wildcard harness/arch/*.conf)) >&2; exit 1; }
+	@echo
+	@echo 'harness/ti lists the programs behind them, and others; each has --help.'
 
 packages:
-	@harness/packages $(ARCH)
+	@$(TI) packages $(ARCH)
 
 base: packages
-	@harness/fetch-base
+	@$(TI) fetch-base
 
 tree: base
-	@harness/compose
+	@$(TI) compose
 
 refresh: base
-	@harness/refresh
+	@$(TI) refresh
 
-config: arch tree
-	@harness/build --config $(ARCH)
+# BASE is the new base here, and the old one has to be in build/base, or is fetched.
+rebase: packages
+	@$(if $(BASE),BASE= $(TI) fetch-base && $(TI) rebase '$(BASE)',$(TI) rebase --help)
+
+config: tree
+	@$(TI) build --config $(ARCH)
 
 configs: tree
-	@harness/packages configs
-	@harness/configs --all
+	@$(TI) packages configs
+	@$(TI) configs --all
 
-build: arch tree
-	@harness/build $(ARCH)
+build: tree
+	@$(TI) build $(ARCH)
 
 boot: build
-	@harness/boot --cpus $(CPUS) $(ARCH) $(if $(RUN),-- $(RUN) $(ARGS))
+	@$(TI) boot --cpus $(CPUS) $(ARCH) $(if $(RUN),-- $(RUN) $(ARGS))
 
 run: build
-	@harness/run-demo $(ARCH)
+	@$(TI) demo $(ARCH)
 
-bench: arch tree
-	@harness/bench $(ARCH)
+bench: tree
+	@$(TI) bench $(ARCH)
 
 # The figures are for these, unless others are asked for.
-disturb: DISTURB_ARCHS := $(if $(ASKED),$(ARCHS),x86_64 arm64)
+disturb: DISTURB_ARCHS = $(if $(ASKED),$(ARCHS),$(shell $(TI) archs disturb))
 disturb: tree
-	@for arch in $(DISTURB_ARCHS); do harness/packages $$arch || exit 1; done
-	@harness/disturb $(DISTURB_ARCHS)
+	@$(TI) packages $(DISTURB_ARCHS)
+	@$(TI) disturb $(DISTURB_ARCHS)
 
 check:
-	@harness/packages check $(ARCHS)
-	@harness/fetch-base
-	@harness/check
+	@$(TI) packages check $(ARCHS)
+	@$(TI) fetch-base
+	@$(TI) check
 
 repeat: tree
-	@harness/packages check $(ARCHS)
-	@harness/build $(ARCHS)
-	@harness/repeat $(or $(TIMES),20) $(or $(LANES),$(ARCHS))
+	@$(TI) packages check $(ARCHS)
+	@$(TI) build $(ARCHS)
+	@$(TI) repeat $(or $(TIMES),20) $(or $(LANES),$(ARCHS))
 
 series: tree
-	@harness/series-export
+	@$(TI) export
 
 apply: base
-	@harness/apply '$(TREE)'
+	@$(TI) apply '$(TREE)'
 
 lint:
-	@harness/packages check
-	@harness/fetch-base
-	@harness/lint
+	@$(TI) packages check
+	@$(TI) fetch-base
+	@$(TI) lint
 
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/guest $(BUILD)/logs $(BUILD)/series

@@ -1,30 +1,47 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Make the .config of a kernel: tinyconfig plus fragments, each line verified.
-# Where two fragments differ on an option, the later one has its way.
 #
-# usage: configure SOURCE OBJ ARCH FRAGMENT...
+# usage: harness/ti configure [--lenient] [--clang -VERSION] SOURCE OBJ ARCH FRAGMENT...
 #
-# SOURCE is a kernel tree, OBJ its object folder, a FRAGMENT the name of a file
-# in harness/config without .config. OBJ/.config is written only if it differs.
+# SOURCE is a kernel tree, OBJ its object directory, a FRAGMENT the name of a file in
+# harness/config without .config. Where two fragments differ on an option, the later one
+# decides. OBJ/.config is written only if it differs.
 #
-# With LENIENT set, dropped lines are named and that is all. CLANG=-19, say, is for
-# clang of that version.
+# --lenient         name the lines that were dropped, and accept it
+# --clang -VERSION  for clang of that version, -19 for instance (gcc)
 #
-# exit status: 0 done, 1 a fragment's line did not survive, and which.
+# exit status: 0 done, 1 a fragment's line did not survive, and which, 2 a bad argument.
 set -eu
+# shellcheck source=harness/lib/common.sh
+. "${HARNESS:?run it by harness/ti}/lib/common.sh"
 
-here=$(dirname "$(readlink -f "$0")")
-[ $# -ge 4 ] || { sed -n '3,16s/^# \{0,1\}//p' "$0"; exit 1; }
+lenient=
+LLVM=
+while :; do
+	case ${1:-} in
+	--lenient) lenient=y ;;
+	--clang)
+		[ $# -ge 2 ] || bad "--clang: expected a version such as -19"
+		LLVM=$2
+		shift
+		;;
+	-*) bad "'$1' was given, expected --lenient or --clang" ;;
+	*) break ;;
+	esac
+	shift
+done
+[ $# -ge 4 ] || bad "expected SOURCE OBJ ARCH FRAGMENT..."
+[ -f "$1/Kconfig" ] || bad "SOURCE '$1' was given, expected a kernel tree"
+known "$3"
 source=$(readlink -f "$1")
 obj=$2
 arch=$3
 shift 3
-LLVM=${CLANG:-}
 # shellcheck source=harness/arch/x86_64.conf
-. "$here/arch/$arch.conf"
+. "$HARNESS/arch/$arch.conf"
 compiler=${CROSS}gcc
-[ -z "${LLVM:-}" ] || compiler=clang$LLVM
+[ -z "$LLVM" ] || compiler=clang$LLVM
 
 mkdir -p "$obj"
 obj=$(readlink -f "$obj")
@@ -32,8 +49,9 @@ new=$obj/.new-config
 log=$obj/configure.log
 mkdir -p "$new"
 fragments=
-for name in "$@"; do
-	fragments="$fragments $here/config/$name.config"
+for part in "$@"; do
+	[ -f "$HARNESS/config/$part.config" ] || bad "FRAGMENT '$part': there is no harness/config/$part.config"
+	fragments="$fragments $HARNESS/config/$part.config"
 done
 
 # Nothing that the configuration depends on has changed: leave it.
@@ -54,7 +72,7 @@ rm -f "$obj/.configured"
 	(cd "$new" && KCONFIG_CONFIG=.config "$source/scripts/kconfig/merge_config.sh" \
 		-m .config $fragments) &&
 	make -C "$source" O="$new" ARCH="$KARCH" CROSS_COMPILE="$CROSS" ${LLVM:+LLVM="$LLVM"} olddefconfig
-} >"$log" 2>&1 || { tail -n 20 "$log" >&2; echo "configure: see $log" >&2; exit 1; }
+} >"$log" 2>&1 || { tail -n 20 "$log" >&2; die "see $log"; }
 
 # The last fragment that has a line for an option decides: "CONFIG_X=y FRAGMENT".
 # shellcheck disable=SC2086 # fragments is a list
@@ -68,19 +86,19 @@ dropped=0
 while read -r fragment line; do
 	case $line in
 	"# CONFIG_"*)
-		name=${line#\# }
-		name=${name% is not set}
-		grep -q "^$name=" "$new/.config" || continue
+		option=${line#\# }
+		option=${option% is not set}
+		grep -q "^$option=" "$new/.config" || continue
 		;;
 	*) ! grep -qxF "$line" "$new/.config" || continue ;;
 	esac
 	echo "configure: $fragment asks for '$line', and the configuration drops it" >&2
 	dropped=1
-done <<EOF
+done <<END
 $asked
-EOF
-[ $dropped = 0 ] || [ -n "${LENIENT:-}" ] || exit 1
+END
+[ $dropped = 0 ] || [ -n "$lenient" ] || exit 1
 cmp -s "$new/.config" "$obj/.config" || cp "$new/.config" "$obj/.config"
-if [ -z "${LENIENT:-}" ] && inputs >/dev/null 2>&1; then
+if [ -z "$lenient" ] && inputs >/dev/null 2>&1; then
 	inputs | sha256sum >"$obj/.configured"
 fi

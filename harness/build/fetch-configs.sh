@@ -1,50 +1,57 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Get Debian's configurations of the base for amd64 into build/debian-configs.
+# Get Debian's configurations of the base into build/debian-configs.
 #
-# usage: fetch-configs
+# usage: harness/ti fetch-configs ARCH
 #
-# They are those of the package that harness/base.conf pins, for the generic, the
-# cloud and the realtime kernel: amd64, cloud-amd64 and rt-amd64.
+# They are those of the package that harness/base.conf pins, for the kernels which the
+# architecture's DEBIAN_CONFIGS names: the generic, the cloud and the realtime one. If this
+# version is gone from the mirror, the newest of the same release is taken.
 #
-# exit status: 0 they are there, 1 they are not, and why.
+# exit status: 0 they are there, 1 they are not, and why, 2 a bad argument.
 set -eu
+# shellcheck source=harness/lib/common.sh
+. "${HARNESS:?run it by harness/ti}/lib/common.sh"
 
-here=$(dirname "$(readlink -f "$0")")
-build=${BUILD:-$(dirname "$here")/build}
+[ $# = 1 ] || bad "expected one ARCH"
+known "$1"
+DEBIAN_CONFIGS=
+# shellcheck source=harness/arch/x86_64.conf
+. "$HARNESS/arch/$1.conf"
 # shellcheck source=harness/base.conf
-. "$here/base.conf"
+. "$HARNESS/base.conf"
 # shellcheck source=harness/lib/mirror.sh
-. "$here/lib/mirror.sh"
-out=$build/debian-configs
-deb=$build/download/${CONFIG_PACKAGE}_${PACKAGE_VERSION}_amd64.deb
+. "$HARNESS/lib/mirror.sh"
 
-die() {
-	echo "fetch-configs: $*" >&2
-	exit 1
-}
-
+out=$BUILD/debian-configs
+[ -n "$DEBIAN_CONFIGS" ] || bad "$1 has no DEBIAN_CONFIGS in its .conf"
 [ ! -d "$out" ] || exit 0
-mkdir -p "$build/download"
+version=$PACKAGE_VERSION
+sum=$CONFIG_SHA256
+deb=$BUILD/download/${CONFIG_PACKAGE}_${version}_$DEB_ARCH.deb
 if [ ! -f "$deb" ]; then
-	echo "  FETCH    $CONFIG_PACKAGE $PACKAGE_VERSION (1 MB)"
-	private_apt "$build/apt-configs" "$SUITE" amd64 || die "no Debian mirror in /etc/apt"
-	apt-get update || die "$SUITE cannot be reached on this machine's mirror"
-	(cd "$build/download" && apt-get download "$CONFIG_PACKAGE=$PACKAGE_VERSION") ||
-		die "$CONFIG_PACKAGE $PACKAGE_VERSION is not in $SUITE any more"
+	echo "  FETCH    $CONFIG_PACKAGE $version (1 MB)"
+	private_apt "$BUILD/apt-configs" "$SUITE" "$DEB_ARCH" || die "no Debian mirror in /etc/apt"
+	apt-get update || die "$SUITE can't be reached on this machine's mirror"
+	version=$(offered "$CONFIG_PACKAGE" "$PACKAGE_VERSION")
+	[ -n "$version" ] || die "$CONFIG_PACKAGE $PACKAGE_VERSION is not in $SUITE any more, nor another of its release"
+	if [ "$version" != "$PACKAGE_VERSION" ]; then
+		echo "  NEWER    $CONFIG_PACKAGE $PACKAGE_VERSION is gone from $SUITE: $version in its place"
+		sum=
+		deb=$BUILD/download/${CONFIG_PACKAGE}_${version}_$DEB_ARCH.deb
+	fi
 fi
-[ -f "$deb" ] || die "apt left no $deb"
-echo "$CONFIG_SHA256  $deb" | sha256sum --check --status ||
-	die "$deb does not have the checksum of base.conf: remove it and try again"
-tmp=$(mktemp -d "$build/debian-configs.XXXXXX")
+get "$CONFIG_PACKAGE" "$version" "$deb" "$sum" ||
+	die "$deb can't be had, or does not have its checksum: remove it and try again"
+tmp=$(mktemp -d "$BUILD/debian-configs.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' INT TERM
 dpkg-deb --fsys-tarfile "$deb" | tar -C "$tmp" --strip-components=4 -x --wildcards './usr/src/*/config.*.xz'
-for file in "$tmp"/config.amd64_none_*.xz; do
-	[ -f "$file" ] || die "$deb holds no configuration of amd64"
-	name=${file##*_none_}
-	xz -dc "$file" >"$tmp/${name%.xz}"
-	rm "$file"
+for flavour in $DEBIAN_CONFIGS; do
+	file=$tmp/config.${DEB_ARCH}_none_$flavour.xz
+	[ -f "$file" ] || die "$deb holds no configuration $flavour"
+	xz -dc "$file" >"$tmp/$flavour"
 done
+rm "$tmp"/config.*.xz
 chmod 755 "$tmp"
 mv "$tmp" "$out"

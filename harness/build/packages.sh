@@ -2,38 +2,45 @@
 # SPDX-License-Identifier: GPL-2.0
 # See that the Debian packages the harness uses are there.
 #
-# usage: packages [check] [configs] [ARCH]...          (x86_64)
+# usage: harness/ti packages [check] [configs] [ARCH]...
 #
 # "check" asks for what the tests need besides, "configs" for the compiler of
-# harness/configs --all, an ARCH for its compiler and its emulator. As root with apt, missing packages are installed; else one apt line
-# is printed.
+# 'harness/ti configs --all', an ARCH for its compiler and its emulator (the first of
+# 'harness/ti archs'). As root with apt, missing packages are installed; otherwise the
+# apt command that would do it is printed.
 #
-# exit status: 0 all there, 1 something is missing.
+# exit status: 0 all are there, 1 some are missing, 2 a bad argument.
 set -eu
+# shellcheck source=harness/lib/common.sh
+. "${HARNESS:?run it by harness/ti}/lib/common.sh"
 
 need="bc bison flex gcc git kmod libc6-dev libelf-dev libssl-dev make python3 rsync
 	busybox-static cpio stress-ng tcpdump xz-utils"
-here=$(dirname "$(readlink -f "$0")")
 check=
 if [ "${1:-}" = check ]; then
 	check=y
-	need="$need codespell libtracefs-dev libtraceevent-dev mandoc pkg-config python3-git python3-ply shellcheck sparse"
+	need="$need codespell flake8 libtracefs-dev libtraceevent-dev mandoc pkg-config
+		python3-git python3-ply shellcheck sparse"
 	shift
 fi
+configs=
 if [ "${1:-}" = configs ]; then
-	need="$need clang-19 lld-19 llvm-19"
+	configs=y
 	shift
 fi
-[ $# -gt 0 ] || set -- x86_64
+# shellcheck disable=SC2046 # one word
+[ $# -gt 0 ] || set -- $("$HARNESS/ti" archs | head -n 1)
 for isa in "$@"; do
-	[ -f "$here/arch/$isa.conf" ] || continue	# whoever wants it says so
+	known "$isa"
 	PACKAGES_CHECK=
+	CLANG=
 	# shellcheck source=harness/arch/x86_64.conf
-	. "$here/arch/$isa.conf"
+	. "$HARNESS/arch/$isa.conf"
 	need="$need $PACKAGES ${check:+$PACKAGES_CHECK}"
+	[ -z "$configs" ] || [ -z "$CLANG" ] || need="$need clang$CLANG lld$CLANG llvm$CLANG"
 done
 
-command -v dpkg-query >/dev/null || exit 0	# no Debian: builds say what they miss
+command -v dpkg-query >/dev/null || exit 0	# not Debian: builds name what they miss
 
 installed() {
 	dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed$'
@@ -60,5 +67,4 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 	fi
 	tail -n 5 "$log" >&2
 fi
-echo "packages: some are missing. As root: apt-get install$missing" >&2
-exit 1
+die "some are missing. As root: apt-get install$missing"

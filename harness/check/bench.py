@@ -1,22 +1,17 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """What the feature costs, counted in instructions (-icount of the machine's QEMU).
 
-usage: bench [--no-build] [--explains | --senders] [ARCH]
+getppid(), an anonymous page fault, a context switch, and a wake-up on another CPU with all
+that this one does for it: for the base, the option off, the option on, and on with the
+series only up to where it explains a loss. Without an isolation CPU, and on a housekeeping
+and an isolation CPU, nothing being isolated. And the size of each vmlinux. Where the .conf
+of the architecture says BENCH_SENDERS, a sender's cost besides: a signal that interrupts 1
+to 12 CPUs of 16, whose threads are isolated or not.
 
-getppid(), an anonymous page fault, a context switch, and a wake-up on another CPU
-with all that this one does for it: for the base, the option off, the option on,
-and on with the series only up to where it explains a loss. Without an isolation
-CPU, and on a housekeeping and an isolation CPU, nothing being isolated. And the
-size of each vmlinux. With --explains only the last two: half the kernels to build.
-On x86_64 a sender's cost besides: a signal that interrupts 1 to 12 CPUs of 16, whose
-threads are isolated or not; --senders counts that alone.
-
-exit status: 0 within the bounds, 1 not: option off, and on without nohz_full,
-cost no more than the base; with it the option on at most 4 more, on isolation
-CPUs of other architectures than x86_64 at most 8. What explains a loss takes
-nothing at all, and with nohz_full at most 12 for a wake-up there and back. From
-boot to boot a system call varies by 0.5, the others by 0.3 %. riscv can't be counted.
+exit status: 0 within the bounds, 1 not: option off, and on without nohz_full, cost no more
+than the base; with it the option on at most 4 more, on isolation CPUs what the .conf says.
+What explains a loss takes nothing at all, and with nohz_full at most 12 for a wake-up there
+and back. From boot to boot a system call varies by 0.5, the others by 0.3 %
 """
 
 import os
@@ -24,10 +19,8 @@ import re
 import subprocess
 import sys
 
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "lib"))
-import arch                                                 # noqa: E402
+from harness.lib import arch, cli, guest, paths
+from harness.lib.cli import Error
 
 WHAT = ("getppid", "fault", "switch", "wakeup")
 # (column, more for boot, CPU)
@@ -38,40 +31,25 @@ KERNELS = (("base", "-base"), ("option off", "-off"), (BARE, "-bare"), ("option 
 # A count varies by so much from boot to boot: what the allocator and scheduler find.
 NOISE = {"getppid": lambda base: 0.5, "fault": lambda base: 0.003 * base,
          "switch": lambda base: 0.003 * base, "wakeup": lambda base: 0.003 * base}
-# Where it takes more than one instruction to test a per-CPU variable, there are more.
+# The isolation CPU's is in the .conf.
 BOUND = {"no nohz_full": 0, "housekeeping CPU": 4}
-ISOLATION = {"x86_64": 4}
-# Who sends an interrupt looks if the CPU is isolated, there and back.
+ISOLATION = 8
+# The sender of an interrupt tests whether the CPU is isolated, there and back.
 EXPLAINS = {"wakeup": 12}
 
-# How many isolated CPUs a signal is sent to, of 16 less the first FIRST, and what leaving
-# a name takes for each of them.
+# How many isolated CPUs a signal is sent to, of 16 less the first FIRST, and what recording
+# the sender may take for each of them.
 SENT_TO, FIRST, SENDER = (1, 4, 12), 4, 200
-SENDERS_OF = "x86_64"
-
-# Seen with QEMU 7.2: the boot gets no further than to the second CPU.
-STUCK = {"riscv": "QEMU does not start several riscv CPUs with -icount: nothing can be counted"}
-
-
-def program(conf, name, isa):
-    """Build one of the programs; its path."""
-    prog = os.path.join(arch.BUILD, "guest", f"{name}-{isa}")
-    os.makedirs(os.path.dirname(prog), exist_ok=True)
-    subprocess.run([conf["CROSS"] + "gcc", "-O2", "-static", "-o", prog,
-                    os.path.join(HERE, "guest", name + ".c")], check=True)
-    return prog
 
 
 def measure(name, prog, options, *args):
     """{what: instructions} of one boot."""
-    log = "bench-" + name
-    run = subprocess.run([os.path.join(HERE, "boot"), "--quiet", "--log", log, *options,
-                          "--qemu", "-icount shift=0,sleep=off -seed 1", name, "--", prog,
-                          *map(str, args)], text=True, check=False, stderr=subprocess.PIPE)
-    if run.returncode:
-        raise SystemExit(f"bench: {name}, {os.path.basename(prog)} {args}: {run.stderr.strip()}")
-    with open(os.path.join(arch.LOGS, log + ".log"), encoding="utf-8") as f:
-        return {k: float(v) for k, v in re.findall(r"^(\w+)=([\d.]+)$", f.read(), re.M)}
+    status, said, text = guest.boot(name, "bench-" + name, *options,
+                                    "--qemu", "-icount shift=0,sleep=off -seed 1",
+                                    command=[prog, *args])
+    if status:
+        raise Error(f"{name}, {os.path.basename(prog)} {args}: {said.strip()}")
+    return {k: float(v) for k, v in re.findall(r"^(\w+)=([\d.]+)$", text, re.M)}
 
 
 def size(name):
@@ -81,9 +59,9 @@ def size(name):
     return [int(n) for n in out.splitlines()[1].split()[:3]]
 
 
-def senders(conf, isa):
+def senders(isa):
     """Count what a sender pays for each CPU that it interrupts; what is too much."""
-    prog = program(conf, "senders", isa)
+    prog = guest.compiled(isa, "senders", os.path.join(paths.INSIDE, "senders.c"))
     print("\na signal to N threads, instructions of its sender".ljust(52) + "polling".rjust(12) +
           "isolated".rjust(12) + "for each".rjust(12))
     worst = 0
@@ -116,11 +94,11 @@ def judge(what, got):
     return over
 
 
-def costs(conf, isa, names):
+def costs(isa, names):
     """Count and print what threads pay that are not isolated; what is too much."""
-    prog = program(conf, "bench", isa)
+    prog = guest.compiled(isa, "bench", os.path.join(paths.INSIDE, "bench.c"))
     first = next(iter(names))
-    got = {"isolation": ISOLATION.get(isa, 8)}
+    got = {"isolation": int(arch.load(isa).get("BENCH_ISOLATION", ISOLATION))}
     for title, name in names.items():
         for where, options, cpu in WHERE:
             print(f"  BENCH    {title}, {where}", flush=True)
@@ -141,26 +119,30 @@ def costs(conf, isa, names):
 
 
 def main():
-    args = [a for a in sys.argv[1:] if a not in ("--no-build", "--explains", "--senders")]
-    isa = args[0] if args else "x86_64"
-    if isa.startswith("-"):
-        print(__doc__.strip())
+    p = cli.parser(__doc__)
+    p.add_argument("--no-build", action="store_true", help="the kernels have been built before")
+    part = p.add_mutually_exclusive_group()
+    part.add_argument("--explains", action="store_true",
+                      help="only the series up to where it explains a loss, and all of it: half the "
+                           "kernels to build")
+    part.add_argument("--senders", action="store_true", help="only what a sender pays")
+    p.add_argument("isa", metavar="ARCH", nargs="?", type=arch.architecture, default=arch.default(),
+                   help="(%(default)s)")
+    opt = p.parse_args()
+    settings = arch.load(opt.isa)
+    if "NO_BENCH" in settings:
+        raise Error(settings["NO_BENCH"])
+    skipped = 3 if opt.senders else 2 if opt.explains else 0
+    names = {title: opt.isa + end for title, end in KERNELS[skipped:]}
+    if not opt.no_build and subprocess.run(paths.program("build", *names.values()), check=False).returncode:
         return 1
-    conf = arch.load(isa)
-    if isa in STUCK:
-        raise SystemExit(f"bench: {STUCK[isa]}")
-    alone = "--senders" in sys.argv
-    names = {title: isa + end
-             for title, end in KERNELS[3 if alone else 2 * ("--explains" in sys.argv):]}
-    if "--no-build" not in sys.argv and subprocess.run(
-            [os.path.join(HERE, "build"), *names.values()], check=False).returncode:
-        return 1
-    over = [] if alone else costs(conf, isa, names)
-    if isa == SENDERS_OF:
-        over += senders(conf, isa)
+    over = [] if opt.senders else costs(opt.isa, names)
+    if "BENCH_SENDERS" in settings:
+        over += senders(opt.isa)
     for line in over:
         print(f"bench: too much: {line}", file=sys.stderr)
     return 1 if over else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    cli.main(main)

@@ -1,27 +1,17 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Boot lines as people write them, right and wrong, and what taskiso check says of each.
 
-usage: boot-lines [NAME]...     only these lines (x86_64, which has to be built)
-
 A boot, of some seconds, for each. Speaks TAP.
 
-exit status: 0 the answer was right for all, 1 not, as printed.
+exit status: 0 the answer was right for all, 1 not, as printed
 """
 
 import fnmatch
-import os
-import subprocess
-import sys
 
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "lib"))
-import arch                                                 # noqa: E402
-import ktap                                                 # noqa: E402
+from harness.lib import arch, cli, guest, ktap
 
-# name: (the line, the CPU that is looked at, all that is to be said of it, where * is
-# anything). The number at the end is the exit status of taskiso check.
+# name: (the line, the CPU that is looked at, the whole answer, where * is anything). The
+# number at its end is the exit status of taskiso check.
 LINES = {
     "recommended": (
         "nohz_full=3 isolcpus=domain,managed_irq,3 rcu_nocbs=3 irqaffinity=0", 3, """\
@@ -180,44 +170,36 @@ status 1"""),
 }
 
 
-def build():
-    """The taskiso of the guest, static: it has no libraries."""
-    out = os.path.join(arch.BUILD, "guest")
-    os.makedirs(out, exist_ok=True)
-    run = subprocess.run(["make", "-s", "-C", os.path.join(arch.ROOT, "tools", "task_isolation"),
-                          f"OUTPUT={out}", "LDFLAGS=-static"], text=True, check=False,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if run.returncode:
-        raise SystemExit(run.stdout + "boot-lines: taskiso could not be built, as printed")
-
-
-def answer(line, cpu):
+def answer(kernel, taskiso, line, cpu):
     """What taskiso check says in a guest with this boot line."""
-    run = subprocess.run([os.path.join(HERE, "boot"), "--quiet", "--log", "boot-lines",
-                          "--no-isolation", "--boot-line-errors-ok", "--cmdline", line,
-                          "--file", os.path.join(arch.BUILD, "guest", "taskiso") + "=/ti/taskiso",
-                          "--shell", f"NO_COLOR=1 /ti/taskiso check {cpu}; echo status $?",
-                          "x86_64"], text=True, check=False, stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT)
-    if run.returncode:
-        return run.stdout
-    with open(os.path.join(arch.LOGS, "boot-lines.log"), encoding="utf-8") as f:
-        return "".join(text for text in f if not text.startswith("#")).rstrip()
+    status, said, text = guest.boot(
+        kernel, "boot-lines", "--no-isolation", "--boot-line-errors-ok", "--cmdline", line,
+        "--file", f"{taskiso}=/ti/taskiso",
+        "--shell", f"NO_COLOR=1 /ti/taskiso check {cpu}; echo status $?")
+    if status:
+        return said
+    return "\n".join(found for found in text.splitlines() if not found.startswith("#")).rstrip()
 
 
 def main():
-    wanted = sys.argv[1:] or list(LINES)
-    unknown = [name for name in wanted if name not in LINES]
+    p = cli.parser(__doc__)
+    p.add_argument("--kernel", metavar="KERNEL", type=arch.kernel, default=arch.default(),
+                   help="ARCH[-VARIANT], of this machine's architecture, which has to be built (%(default)s)")
+    p.add_argument("names", metavar="NAME", nargs="*",
+                   help="only these lines: " + "; ".join(LINES).replace("%", "%%"))
+    opt = p.parse_args()
+    unknown = [name for name in opt.names if name not in LINES]
     if unknown:
-        raise SystemExit(f"boot-lines: {unknown[0]!r} is not one of {', '.join(LINES)}")
-    build()
+        p.error(f"'{unknown[0]}' is not a line, expected one of: {'; '.join(LINES)}")
+    taskiso = guest.taskiso()
     tap = ktap.Writer()
-    for name in wanted:
-        line, cpu, said = LINES[name]
-        heard = answer(line, cpu)
-        tap.result(name, fnmatch.fnmatchcase(heard, said), f"boot line: {line}\n"
-                   f"was to be answered by\n{said}\nand was by\n{heard}")
+    for name in opt.names or LINES:
+        line, cpu, want = LINES[name]
+        heard = answer(opt.kernel, taskiso, line, cpu)
+        tap.result(name, fnmatch.fnmatchcase(heard, want), f"boot line: {line}\n"
+                   f"was to be answered by\n{want}\nand was by\n{heard}")
     return tap.status()
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    cli.main(main)

@@ -1,28 +1,21 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """A poll-mode packet worker under load: isolated, and not.
 
-usage: run-demo [ARCH]          DURATION=seconds and CPUS=number change it
+One guest under stress-ng runs the worker of harness/guest/inside/demo five times: isolated;
+as an ordinary thread, on a CPU that the load uses; for a moment on the CPU set aside, but
+without asking for isolation; and breaking the rule with a system call and with a page
+fault. Entries into the kernel on the worker's CPU are shown as the kernel counted them and
+as QEMU's own log has them.
 
-One guest under stress-ng runs the worker of harness/demo five times: isolated;
-as an ordinary thread, on a CPU that the load uses; for a moment on the CPU set
-aside, but without asking for isolation; and breaking the rule with a system
-call and with a page fault. Entries into the kernel on the worker's CPU are shown
-as the kernel counted them and as QEMU's own log has them.
-
-exit status: 0 the isolated window was silent by both counts, 1 not.
+exit status: 0 the isolated window was silent by both counts, 1 not
 """
 
 import glob
 import os
 import shutil
 import subprocess
-import sys
 
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "lib"))
-import arch                                                 # noqa: E402
+from harness.lib import arch, cli, paths, worker
 
 TITLES = {"isolated": "isolated", "plain": "not isolated, on a CPU that the load uses",
           "aside": "not isolated, on the CPU set aside (quiet or not, nothing is promised)",
@@ -48,14 +41,14 @@ def runs(log):
     return found
 
 
-def witness(folder, marks_before, run):
+def witness(logs, marks_before, run):
     """(entries, report) between the last two marks of a run, on its CPU."""
     marks = int(run.get("marks", 0))
     if marks < 2:
         return None, "the worker made no window"
-    said = subprocess.run([os.path.join(HERE, "witness"), "--cpu", run["cpu"], "--after",
-                           str(marks_before + marks - 1),
-                           *sorted(glob.glob(os.path.join(folder, "int.*")))],
+    said = subprocess.run(paths.program("witness", "--cpu", run["cpu"], "--after",
+                                        str(marks_before + marks - 1),
+                                        *sorted(glob.glob(os.path.join(logs, "int.*")))),
                           text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if said.returncode == 2:
         return None, said.stdout.strip()
@@ -84,29 +77,24 @@ def show(name, run, seen, kinds):
 
 
 def main():
-    isa = sys.argv[1] if sys.argv[1:] else "x86_64"
-    if isa.startswith("-"):
-        print(__doc__.strip())
-        return 1
-    conf = arch.load(isa)
-    seconds = int(os.environ.get("DURATION") or 10)
-    cpus = int(os.environ.get("CPUS") or 4)
-    out = os.path.join(arch.BUILD, "guest", f"demo-{isa}")
-    logs = os.path.join(arch.LOGS, "witness-run")
-    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    os.makedirs(out, exist_ok=True)
-    made = subprocess.run(["make", "-s", "-C", os.path.join(HERE, "demo"), f"OUT={out}",
-                           f"CROSS_COMPILE={conf['CROSS']}"], env=env, check=False)
-    if made.returncode:
-        return 1
-    print(f"  RUN      5 runs of a packet worker under load, 2 of {seconds} s", flush=True)
+    p = cli.parser(__doc__)
+    p.add_argument("--seconds", metavar="N", type=cli.number("a number of seconds"),
+                   default=os.environ.get("DURATION") or "10",
+                   help="how long two of the runs take (10, or DURATION)")
+    p.add_argument("--cpus", metavar="N", type=cli.number("a number of vCPUs", 3),
+                   default=os.environ.get("CPUS") or "4",
+                   help="vCPUs; the last is the isolation CPU (4, or CPUS)")
+    p.add_argument("isa", metavar="ARCH", nargs="?", type=arch.architecture, default=arch.default(),
+                   help="(%(default)s)")
+    opt = p.parse_args()
+    logs = os.path.join(paths.LOGS, "witness-run")
+    out = worker.build(opt.isa)
+    print(f"  RUN      5 runs of a packet worker under load, 2 of {opt.seconds} s", flush=True)
     boot = subprocess.run(
-        [os.path.join(HERE, "boot"), "--quiet", "--log", "run", "--cpus", str(cpus),
-         "--time", str(300 + 20 * seconds), "--witness", logs,
-         "--file", f"{out}/worker=/ti/worker", "--file", f"{out}/producer=/ti/producer",
-         "--file", f"{HERE}/guest/demo=/ti/demo",
-         "--shell", f"exec sh /ti/demo {seconds} {(1 << cpus - 1) - 1:x}", isa], check=False)
-    found = runs(os.path.join(arch.LOGS, "run.log"))
+        paths.program("boot", "--quiet", "--log", "run", "--time", str(300 + 20 * opt.seconds),
+                      "--witness", logs, *worker.options(out, opt.seconds, opt.cpus), opt.isa),
+        check=False)
+    found = runs(os.path.join(paths.LOGS, "run.log"))
     marks = {}
     counts = {}
     for name in TITLES:
@@ -121,9 +109,10 @@ def main():
     silent = (boot.returncode == 0 and losses == "0" and counts["isolated"] == 0 and
               run.get("entries_kernel") == "0" and run.get("status") == "0")
     seen = "?" if counts["isolated"] is None else counts["isolated"]
-    print(f"\nThe log is {os.path.join(arch.LOGS, 'run.log')}")
-    print(f"RESULT arch={isa} seconds={seconds} losses={losses} witness={seen}")
+    print(f"\nThe log is {os.path.join(paths.LOGS, 'run.log')}")
+    print(f"RESULT arch={opt.isa} seconds={opt.seconds} losses={losses} witness={seen}")
     return 0 if silent else 1
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    cli.main(main)

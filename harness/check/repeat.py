@@ -1,28 +1,28 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Run lanes of the tests N times in a row, and sum up.
 
-usage: repeat N NAME...         NAME: a kernel, ARCH[-VARIANT], for all of its
-                                lanes, or one lane, such as x86_64-by-turns
+The kernels have to be built. A failed test is run again alone as in check, but here each
+flaky one only counts. What was seen is printed at the end for each lane, and each test that
+was not clean with how often; the logs are in build/logs/flaky.
 
-The kernels have to be built. A failed test is run again alone as in check, but
-here each flaky one only counts. What was seen is printed at the end for each lane,
-and each test that was not clean with how often; the logs are in build/logs/flaky.
-
-exit status: 0 no test failed in any run, flaky ones aside, 1 some did.
+exit status: 0 no test failed in any run, flaky ones aside, 1 some did
 """
 
+import argparse
 import collections
 import os
 import sys
 import time
 
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "lib"))
-import arch                                                 # noqa: E402
-import lanes                                                # noqa: E402
-import stages                                               # noqa: E402
+from harness.lib import cli, lanes, paths, stages
+
+
+def lanes_named(text):
+    """The type of an argument that names lanes."""
+    try:
+        return lanes.named(text)
+    except cli.Error as e:
+        raise argparse.ArgumentTypeError(str(e)) from e
 
 
 class Sums:
@@ -54,18 +54,20 @@ def once(lane, sums, bad):
 
 
 def main():
-    if len(sys.argv) < 3 or not sys.argv[1].isdigit() or sys.argv[1] == "0":
-        print(__doc__.strip())
-        return 1
-    todo = [lane for name in sys.argv[2:] for lane in lanes.named(name)]
-    os.makedirs(arch.LOGS, exist_ok=True)
+    p = cli.parser(__doc__)
+    p.add_argument("count", metavar="N", type=cli.number("a number of runs"), help="how many runs")
+    p.add_argument("lanes", metavar="NAME", nargs="+", type=lanes_named,
+                   help="a kernel, ARCH[-VARIANT], for all of its lanes, or one lane, such as "
+                        "x86_64-by-turns")
+    opt = p.parse_args()
+    todo = [lane for named in opt.lanes for lane in named]
+    os.makedirs(paths.LOGS, exist_ok=True)
     stages.started_anew(reset=True)
     sums = {lane.name: Sums() for lane in todo}
     bad = collections.Counter()
-    count = int(sys.argv[1])
     try:
-        for nr in range(1, count + 1):
-            print(f"  RUN      {nr} of {count}", flush=True)
+        for nr in range(1, opt.count + 1):
+            print(f"  RUN      {nr} of {opt.count}", flush=True)
             for lane in todo:
                 once(lane, sums[lane.name], bad)
     except KeyboardInterrupt:
@@ -83,4 +85,5 @@ def main():
     return 1 if failed else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    cli.main(main)

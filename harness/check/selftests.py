@@ -1,36 +1,20 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Build the kernel's selftests, run them in a guest, count what they said.
 
-usage: selftests [--no-isolation | --isolation SET] [--only PATTERN[,PATTERN]...]
-                 [--cmdline TEXT] [--says TEXT] [--limited-log] [NAME]
-                 [-- BOOT-OPTION...]
+The tests come from build/tree, built against its own exported headers; TARGETS=names
+chooses others than task_isolation. KUnit's results are read from the kernel's log of that
+boot. Speaks TAP: one result for each of theirs, with the program's name before it.
 
-NAME is the kernel to boot: ARCH[-VARIANT]. The tests come from build/tree,
-built against its own exported headers; TARGETS chooses others than
-task_isolation. KUnit's results are read from the kernel's log of that boot.
---cmdline TEXT is more for the kernel's command line, with logs of its own, as
-options of boot have. --says TEXT is what the kernel has to log for the results to
-mean what they seem to. --limited-log boots without task_isolation_debug, with which
-the kernel logs each loss.
-Speaks TAP: one result for each of theirs, with the program's name before it.
-
-exit status: 0 all passed or skipped, 1 not.
+exit status: 0 all passed or skipped, 1 not
 """
 
-import argparse
 import glob
 import os
 import re
 import shutil
-import subprocess
 import sys
 
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "lib"))
-import arch                                                 # noqa: E402
-import ktap                                                 # noqa: E402
+from harness.lib import arch, cli, guest, ktap, make, paths
 
 TARGETS = os.environ.get("TARGETS") or "task_isolation"
 
@@ -48,18 +32,17 @@ def compiler32(isa):
 def sources(tree):
     """When the newest of what the tests are built from was changed."""
     tests = os.path.join(tree, "tools/testing/selftests")
-    paths = glob.glob(f"{tests}/*.*") + glob.glob(f"{tree}/include/uapi/**/*.h", recursive=True)
+    files = glob.glob(f"{tests}/*.*") + glob.glob(f"{tree}/include/uapi/**/*.h", recursive=True)
     for target in TARGETS.split():
-        paths += glob.glob(f"{tests}/{target}/**", recursive=True)
-    return max(os.path.getmtime(path) for path in paths)
+        files += glob.glob(f"{tests}/{target}/**", recursive=True)
+    return max(os.path.getmtime(path) for path in files)
 
 
 def build(isa, tree):
-    """Install the tests; their folder, or what make said."""
-    conf = arch.load(isa)
-    guest = os.path.join(arch.BUILD, "guest")
-    headers = os.path.join(guest, f"headers-{isa}")
-    out = os.path.join(guest, f"kselftest-{isa}")
+    """Install the tests: (their directory or None, what make said)."""
+    settings = arch.load(isa)
+    headers = os.path.join(paths.GUEST, f"headers-{isa}")
+    out = os.path.join(paths.GUEST, f"kselftest-{isa}")
     into = os.path.join(out, "install")
     # make takes seconds to find that there is nothing to do, and a run has many lanes.
     stamp = os.path.join(out, "built-from")
@@ -68,17 +51,15 @@ def build(isa, tree):
         with open(stamp, encoding="utf-8") as f:
             if f.read() == what:
                 return into, ""
-    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "O")}
     os.makedirs(headers, exist_ok=True)
-    common = [f"ARCH={conf['KARCH']}", f"CROSS_COMPILE={conf['CROSS']}", f"-j{os.cpu_count()}"]
+    common = [f"ARCH={settings['KARCH']}", f"CROSS_COMPILE={settings['CROSS']}", f"-j{os.cpu_count()}"]
     said = ""
     for cmd in (["make", "-C", tree, f"O={headers}", *common, "headers"],
                 ["make", "-C", f"{tree}/tools/testing/selftests", f"O={out}",
                  f"TARGETS={TARGETS}", f"KHDR_INCLUDES=-isystem {headers}/usr/include",
                  f"CC32={compiler32(isa)[0]}",
                  f"INSTALL_PATH={into}", "FORCE_TARGETS=1", *common, "install"]):
-        run = subprocess.run(cmd, env=env, text=True, errors="replace", check=False,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        run = make.run(cmd)
         said += run.stdout
         if run.returncode:
             return None, said
@@ -139,53 +120,52 @@ def first(into, only):
     return ["--file", f"{path}=/ti/first"] if wanted and os.path.exists(path) else []
 
 
-def main():
-    argv = sys.argv[1:]
-    more = argv[argv.index("--") + 1:] if "--" in argv else []
-    p = argparse.ArgumentParser(usage=__doc__)
-    p.add_argument("--no-isolation", action="store_true")
-    p.add_argument("--isolation", default="one")
-    p.add_argument("--only", default="")
-    p.add_argument("--cmdline", default="")
-    p.add_argument("--says", default="")
-    p.add_argument("--limited-log", action="store_true")
-    p.add_argument("name", nargs="?", default="x86_64")
-    opt = p.parse_args(argv[:argv.index("--")] if "--" in argv else argv)
-    isa, variant = arch.split(opt.name)
-    tap = ktap.Writer()
-    tree = os.path.join(arch.BUILD, arch.VARIANTS[variant][0])
-    into, said = build(isa, tree)
-    tap.result(f"selftests build for {isa}", bool(into), said[-3000:])
-    if not into:
-        return tap.status()
-    if not compiler32(isa)[0]:
-        tap.result("32-bit programs", True, skip=compiler32(isa)[1])
+def parse():
+    """Command line: (options, those of boot after --)."""
+    argv, more = cli.split(sys.argv[1:])
+    p = cli.parser(__doc__)
+    p.usage = "%(prog)s [OPTION]... [KERNEL] [-- OPTION-OF-BOOT...]"
+    p.add_argument("--no-isolation", action="store_true", help="no isolation CPU on the boot line")
+    p.add_argument("--isolation", metavar="SET", choices=("one", "two", "most", "cpuset"), default="one",
+                   help="which CPUs to set aside: one, two, most or cpuset, see boot (%(default)s)")
+    p.add_argument("--only", metavar="PATTERN[,PATTERN]...", default="",
+                   help="only the test programs whose names contain one of these (all)")
+    p.add_argument("--cmdline", metavar="TEXT", default="",
+                   help="more for the kernel's command line, with logs of its own")
+    p.add_argument("--says", metavar="TEXT", default="",
+                   help="what the kernel has to log for the results to mean what they seem to")
+    p.add_argument("--limited-log", action="store_true",
+                   help="boot without task_isolation_debug, with which the kernel logs each loss")
+    p.add_argument("name", metavar="KERNEL", nargs="?", type=arch.kernel, default=arch.default(),
+                   help="ARCH[-VARIANT], which has to be built (%(default)s)")
+    return p.parse_args(argv), more
+
+
+def log_name(opt, more):
+    """Each setup has logs of its own."""
     log = f"selftests-{opt.name}" + ("-no-isolation" if opt.no_isolation else "")
     if opt.isolation != "one":
         log += "-" + opt.isolation
     log += "-limited-log" * opt.limited_log
     for extra in [opt.cmdline] * bool(opt.cmdline) + more:
         log += "-" + re.sub(r"[^\w.]+", "-", extra).strip("-")
-    cmd = [os.path.join(HERE, "boot"), "--quiet", "--log", log,
-           "--file", f"{into}=/ti/kselftest", "--file", f"{HERE}/guest/selftests=/ti/selftests",
-           *first(into, opt.only),
-           "--shell", f"exec sh /ti/selftests /ti/kselftest '{opt.only}'", "--time", "3000"]
-    cmd += ["--no-isolation"] if opt.no_isolation else ["--isolation", opt.isolation]
+    return log
+
+
+def boot(opt, more, log, into):
+    """Run the tests in a guest: (exit status, what boot said, what they said)."""
+    setup = ["--no-isolation"] if opt.no_isolation else ["--isolation", opt.isolation]
     debug = "" if opt.limited_log else "task_isolation_debug"
-    cmd += ["--cmdline", f"{debug} {opt.cmdline}".strip()]
-    run = subprocess.run(cmd + more + [opt.name], text=True, errors="replace", check=False,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    tap.result(f"{log}: boot, run and no splat", run.returncode == 0, run.stdout)
-    base = os.path.join(arch.LOGS, log)
-    if not opt.no_isolation and opt.isolation == "one":
-        kunit(tap, base + ".kernel.log", "isolation" in arch.VARIANTS[variant][1])
-    if opt.says:
-        with open(base + ".kernel.log", encoding="utf-8", errors="replace") as f:
-            tap.result(f"kernel log: {opt.says}", opt.says in f.read(), "it does not say so")
-    if not os.path.exists(base + ".log"):
-        return tap.status()
-    with open(base + ".log", encoding="utf-8") as f:
-        programs = list(each_program(f))
+    return guest.boot(
+        opt.name, log, "--file", f"{into}=/ti/kselftest",
+        "--file", f"{paths.INSIDE}/selftests.sh=/ti/selftests", *first(into, opt.only),
+        "--shell", f"exec sh /ti/selftests /ti/kselftest '{opt.only}'", "--time", "3000", *setup,
+        "--cmdline", f"{debug} {opt.cmdline}".strip(), *more)
+
+
+def judge(tap, text):
+    """Pass on what each test program in the guest's log has said."""
+    programs = list(each_program(text.split("\n")))
     if not programs:
         tap.result("selftests", False, "no test program was run")
     for name, status, body in programs:
@@ -200,7 +180,32 @@ def main():
             what = {None: "did not end", 124: "its time is up", 143: "its time is up"}
             totals.failed.append(f"{name}: {what.get(status, f'exit status {status}')}")
         report(tap, totals)
+
+
+def main():
+    opt, more = parse()
+    isa, variant = arch.split(opt.name)
+    tap = ktap.Writer()
+    into, said = build(isa, arch.tree(opt.name))
+    tap.result(f"selftests build for {isa}", bool(into), said[-3000:])
+    if not into:
+        return tap.status()
+    if not compiler32(isa)[0]:
+        tap.result("32-bit programs", True, skip=compiler32(isa)[1])
+    log = log_name(opt, more)
+    status, said, text = boot(opt, more, log, into)
+    tap.result(f"{log}: boot, run and no splat", status == 0, said)
+    if not os.path.exists(os.path.join(paths.LOGS, log + ".log")):
+        return tap.status()
+    kernel_log = os.path.join(paths.LOGS, log + ".kernel.log")
+    if not opt.no_isolation and opt.isolation == "one":
+        kunit(tap, kernel_log, "isolation" in arch.VARIANTS[variant][1])
+    if opt.says:
+        with open(kernel_log, encoding="utf-8", errors="replace") as f:
+            tap.result(f"kernel log: {opt.says}", opt.says in f.read(), "it does not say so")
+    judge(tap, text)
     return tap.status()
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    cli.main(main)

@@ -1,39 +1,32 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Count entries from user mode on one CPU, as QEMU's own log shows them.
 
-usage: witness [--cpu N] [--only REG=HEX] [--after N | --last] [--count] LOG...
-
-The LOGs are what 'boot --witness DIR' leaves in DIR (-d int,tid), or one made
+The LOGs are what 'harness/ti boot --witness DIR' leaves in DIR (-d int,tid), or one made
 with -d int; it may be a pipe. A guest program marks a window on its CPU with one
 breakpoint before and one after it: int3, brk, ebreak, bkpt.
 
-x86: the log names no CPU. It is told apart by its task register, and a mark may
-say which one it is, by 0x150a7e00 plus its number in EAX, for --cpu to choose.
-With --only, an entry counts if that register held that value: a program keeps
-one there for just the time that it is isolated, since the mark itself is an
-entry and has to be made outside.
+x86: the log names no CPU. It is told apart by its task register, and a mark may say which
+one it is, by 0x150a7e00 plus its number in EAX, for --cpu to choose. With --only, an entry
+counts if that register held that value: a program keeps one there for just the time that
+it is isolated, since the mark itself is an entry and has to be made outside.
 
 The others: the log has system calls. The program comes into its window by two,
-rt_sigreturn() of the mark's handler and prctl(), and out of it by another
-prctl(): these three, and what is outside of them, don't count. If there are
-fewer, the window begins with the first. arm and arm64: where several threads of
-QEMU write one log its lines get mixed up, so use -d int,tid or thread=single.
-riscv: what the firmware takes is shown, but does not enter the kernel and does
-not count.
+rt_sigreturn() of the mark's handler and prctl(), and out of it by another prctl(): these
+three, and what is outside of them, don't count. If there are fewer, the window begins with
+the first. arm and arm64: where several threads of QEMU write one log its lines get mixed
+up, so use -d int,tid or thread=single. riscv: what the firmware takes is shown, but does
+not enter the kernel and does not count.
 
-With --after N the window is what stands between the Nth mark and the next,
-with --last what stands between the last two.
+Prints each window with its entries by kind.
 
-Prints each window with its entries by kind; --count prints the sum alone.
-
-exit status: 0 silent, 1 entries were seen, 2 no complete window was.
+exit status: 0 silent, 1 entries were seen, 2 no complete window was
 """
 
-import argparse
 import collections
 import re
 import sys
+
+from harness.lib import cli
 
 MARK_CPU = 0x150a7e00
 X86_NAMES = {
@@ -192,23 +185,15 @@ def windows(paths, only, after=0, last=False, wanted=None):
     return [(cpu, inside(seen)) for cpu, seen in done]
 
 
-def main():
-    p = argparse.ArgumentParser(usage=__doc__)
-    p.add_argument("--only")
-    p.add_argument("--cpu", type=int)
-    p.add_argument("--after", type=int, default=0)
-    p.add_argument("--last", action="store_true")
-    p.add_argument("--count", action="store_true")
-    p.add_argument("logs", nargs="+")
-    opt = p.parse_args()
-    found = windows(opt.logs, opt.only, opt.after, opt.last, opt.cpu)
-    if not found:
-        print("witness: no complete window: the program did not mark one", file=sys.stderr)
-        return 2
-    total = sum(e.kind != BELOW for _, seen in found for e in seen)
-    if opt.count:
-        print(total)
-        return 1 if total else 0
+def register(text):
+    """The type of --only."""
+    if not re.fullmatch(r"[A-Za-z]\w*=[0-9A-Fa-f]+", text):
+        raise cli.argparse.ArgumentTypeError(f"'{text}' was given, expected a register and its value: r15=1f")
+    return text
+
+
+def show(found):
+    """Print the windows, each with its entries by kind."""
     for nr, (cpu, seen) in enumerate(found, 1):
         count = sum(e.kind != BELOW for e in seen)
         which = f"task register {cpu}" if len(cpu) > 3 else f"number {cpu}"
@@ -219,7 +204,32 @@ def main():
             kinds.setdefault(name, []).append(e.pc)
         for name, pcs in sorted(kinds.items(), key=lambda k: -len(k[1])):
             print(f"  {len(pcs):8d}  {name}, first at {pcs[0]}")
+
+
+def main():
+    p = cli.parser(__doc__)
+    p.add_argument("--cpu", metavar="N", type=cli.number("the number of a CPU", 0),
+                   help="only windows of this CPU (all)")
+    p.add_argument("--only", metavar="REG=HEX", type=register,
+                   help="only entries for which this register held this value, in hexadecimal (all)")
+    which = p.add_mutually_exclusive_group()
+    which.add_argument("--after", metavar="N", type=cli.number("the number of a mark", 0), default=0,
+                       help="only the window between the Nth mark of a CPU and the next (all)")
+    which.add_argument("--last", action="store_true", help="only the window between the last two marks")
+    p.add_argument("--count", action="store_true", help="print the sum of entries alone")
+    p.add_argument("logs", metavar="LOG", nargs="+", help="a log of QEMU")
+    opt = p.parse_args()
+    found = windows(opt.logs, opt.only, opt.after, opt.last, opt.cpu)
+    if not found:
+        print("witness: no complete window: the program did not mark one", file=sys.stderr)
+        return 2
+    total = sum(e.kind != BELOW for _, seen in found for e in seen)
+    if opt.count:
+        print(total)
+    else:
+        show(found)
     return 1 if total else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    cli.main(main)

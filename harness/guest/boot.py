@@ -1,44 +1,20 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Boot a kernel in QEMU on an isolation setup and run a program in it as root.
 
-usage: boot [options] [NAME]                a shell (NAME: ARCH[-VARIANT])
-       boot [options] [NAME] -- PROGRAM [ARG]...
+A program of the host is copied into the guest with its libraries; a name that is not a
+file here is taken from the guest. Without a program there is a shell. The kernel's
+messages have a port, and a log, of their own. A guest that dies before user space of
+what can only be the emulator's fault is started anew, once, and build/logs/started-anew
+has a line more.
 
-options:
-  --cpus N         vCPUs (4); the last one is the isolation CPU
-  --no-isolation   no isolation CPU on the boot line
-  --isolation SET  which CPUs to set aside: one, the last (default); two, the
-                   last two; most, all but the first four; cpuset, the last two
-                   for nohz_full but only the last one outside of the scheduler
-                   domains
-  --cmdline TEXT   more for the kernel's command line
-  --boot-line-errors-ok
-                   go on if the kernel says that it took less than all of it
-  --file SRC=DST   copy a file or folder of the host into the guest (repeatable)
-  --shell TEXT     run this shell text instead of a program
-  --time SECONDS   the guest's time limit (600; a shell has none)
-  --thread MODE    how vCPUs run: multi, in parallel; single, by turns; auto, in
-                   parallel if QEMU is new enough for text that is patched (auto)
-  --witness DIR    QEMU's own log of every exception and interrupt, into DIR
-  --qemu "ARGS"    more for QEMU
-  --log NAME       logs are build/logs/NAME.log and NAME.kernel.log (boot)
-  --quiet          the program's output only goes to the log
+The QEMU is this machine's; where that is too old for vCPUs in parallel, a newer one, see
+fetch-qemu. QEMU=path, of a program or of a directory of them, is another. With -icount
+it is always the machine's.
 
-A program of the host is copied into the guest with its libraries; a name that
-is no file here is taken from the guest. The kernel's messages have a port, and
-a log, of their own. A guest that dies before user space of what can only be the
-emulator's fault is started anew, once, and build/logs/started-anew has a line more.
-
-The QEMU is this machine's; where that is too old for vCPUs in parallel a newer
-one, see fetch-qemu. QEMU=path, of a program or of a folder of them, is another.
-With -icount it is always the machine's.
-
-exit status: the program's. 125: the guest crashed, hung, ran nothing or its
-kernel complained (a splat); 124: the time limit.
+exit status: that of the program; 124 the time limit, 125 the guest crashed, hung, ran
+nothing or its kernel complained (a splat)
 """
 
-import argparse
 import os
 import re
 import secrets
@@ -49,11 +25,8 @@ import subprocess
 import sys
 import time
 
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "lib"))
-import arch                                                 # noqa: E402
-import qemu                                                 # noqa: E402
+from harness.lib import arch, cli, paths, qemu
+from harness.lib.cli import Error
 
 COME_UP = 600           # seconds until user space has to speak
 STUCK = re.compile(r"detected stalls? on|soft lockup|hard LOCKUP|Kernel panic")
@@ -66,37 +39,35 @@ def say(text):
 
 def guest_files(opt):
     """The initramfs: the common one and, laid over it, what this run needs."""
-    out = os.path.join(arch.LOGS, opt.log + ".cpio.gz")
+    out = os.path.join(paths.LOGS, opt.log + ".cpio.gz")
     pairs = list(opt.file)
     script = opt.shell
     if opt.program:
         if opt.shell:
-            raise SystemExit("boot: either --shell or a program")
+            raise Error("either --shell or a program, not both")
         prog = opt.program[0]
         inside = prog
         if os.path.isfile(prog):
             inside = "/ti/" + os.path.basename(prog)
             pairs.append(f"{prog}={inside}")
         elif "/" in prog and not any(p.split("=")[1] == prog for p in pairs):
-            raise SystemExit(f"boot: {prog}: no such program")
+            raise Error(f"{prog}: no such program")
         script = "exec " + shlex.join([inside] + opt.program[1:])
     if script:
-        path = os.path.join(arch.LOGS, opt.log + ".run")
+        path = os.path.join(paths.LOGS, opt.log + ".run")
         with open(path, "w", encoding="utf-8") as f:
             f.write(script + "\n")
         pairs.append(f"{path}=/ti/run")
-    common = os.path.join(arch.BUILD, "guest", opt.arch + ".cpio.gz")
-    rootfs = os.path.join(HERE, "rootfs")
-    rootfs = [rootfs, "--arch", opt.arch]
-    for cmd in ([*rootfs, common], [*rootfs, "--over", out, *pairs]):
-        if subprocess.run(cmd, check=False).returncode:
+    common = os.path.join(paths.GUEST, opt.arch + ".cpio.gz")
+    for args in ([common], ["--over", out, *pairs]):
+        if subprocess.run(paths.program("rootfs", "--arch", opt.arch, *args), check=False).returncode:
             raise SystemExit(125)
-    with open(out, "ab") as over, open(common, "rb") as base:
-        data = base.read()
-    with open(out, "rb") as f:
-        over_data = f.read()
+    data = []
+    for path in (common, out):
+        with open(path, "rb") as f:
+            data.append(f.read())
     with open(out, "wb") as f:
-        f.write(data + bytes(-len(data) % 4) + over_data)
+        f.write(data[0] + bytes(-len(data[0]) % 4) + data[1])
     return out, bool(script)
 
 
@@ -133,7 +104,7 @@ def command(opt, conf, initrd, nonce, kernel_log):
 
 
 class Guest:
-    """What a running guest says on its port, line by line."""
+    """What a running guest writes to its port, line by line."""
 
     def __init__(self, job, nonce, log, echo):
         self.job = job
@@ -209,8 +180,8 @@ def run(opt, cmd, nonce, base):
 
 def splats(opt, kernel_log):
     """Print what the kernel complained of; True if it did."""
-    cmd = [os.path.join(HERE, "splats")] + ["--boot-line-errors-ok"] * opt.boot_line_errors_ok
-    run = subprocess.run([*cmd, kernel_log], text=True, stdout=subprocess.PIPE, check=False)
+    cmd = paths.program("splats", *["--boot-line-errors-ok"] * opt.boot_line_errors_ok, kernel_log)
+    run = subprocess.run(cmd, text=True, stdout=subprocess.PIPE, check=False)
     if run.returncode:
         say(run.stdout.rstrip())
     return run.returncode != 0
@@ -229,34 +200,48 @@ def interactive(opt, cmd, kernel_log):
 
 def parse():
     """Command line; what follows -- is the program."""
-    argv = sys.argv[1:]
-    program = []
-    if "--" in argv:
-        program = argv[argv.index("--") + 1:]
-        argv = argv[:argv.index("--")]
-    p = argparse.ArgumentParser(usage=__doc__, add_help=True)
-    p.add_argument("name", nargs="?", default="x86_64")
-    p.add_argument("--cpus", type=int, default=4)
-    p.add_argument("--no-isolation", action="store_true")
-    p.add_argument("--isolation", choices=("one", "two", "cpuset", "most"), default="one")
-    p.add_argument("--cmdline", default="")
-    p.add_argument("--boot-line-errors-ok", action="store_true")
-    p.add_argument("--file", action="append", default=[])
-    p.add_argument("--shell", default="")
-    p.add_argument("--time", type=int, default=600)
+    argv, program = cli.split(sys.argv[1:])
+    p = cli.parser(__doc__)
+    p.usage = "%(prog)s [OPTION]... [KERNEL] [-- PROGRAM [ARGUMENT]...]"
+    p.add_argument("name", metavar="KERNEL", nargs="?", type=arch.kernel, default=arch.default(),
+                   help="ARCH[-VARIANT], which has to be built (%(default)s)")
+    p.add_argument("--cpus", metavar="N", type=cli.number("a number of vCPUs"), default=4,
+                   help="number of vCPUs; the last one is the isolation CPU (%(default)s)")
+    p.add_argument("--no-isolation", action="store_true", help="no isolation CPU on the boot line")
+    p.add_argument("--isolation", choices=("one", "two", "most", "cpuset"), default="one",
+                   help="which CPUs to set aside: one, the last; two, the last two; most, all but the "
+                        "first four; cpuset, the last two for nohz_full but only the last one outside "
+                        "of the scheduler domains (%(default)s)")
+    p.add_argument("--cmdline", metavar="TEXT", default="", help="more for the kernel's command line")
+    p.add_argument("--boot-line-errors-ok", action="store_true",
+                   help="go on if the kernel says that it took less than all of its command line")
+    p.add_argument("--file", metavar="SRC=DST", action="append", default=[],
+                   help="copy a file or directory of the host into the guest (repeatable)")
+    p.add_argument("--shell", metavar="TEXT", default="", help="run this shell text instead of a program")
+    p.add_argument("--time", metavar="SECONDS", type=cli.number("a number of seconds"), default=600,
+                   help="the guest's time limit (%(default)s; a shell has none)")
     p.add_argument("--thread", choices=("auto", "single", "multi"),
-                   default=os.environ.get("THREAD") or "auto")
-    p.add_argument("--witness")
-    p.add_argument("--qemu", default="")
-    p.add_argument("--log", default="boot")
-    p.add_argument("--quiet", action="store_true")
+                   default=os.environ.get("THREAD") or "auto",
+                   help="how vCPUs run: multi, in parallel; single, by turns; auto, in parallel if QEMU "
+                        "is new enough for text that is patched (auto, or THREAD)")
+    p.add_argument("--witness", metavar="DIR", help="QEMU's own log of every exception and interrupt, "
+                   "a file for each vCPU, into DIR")
+    p.add_argument("--qemu", metavar="ARGS", default="", help="more arguments for QEMU, in one word")
+    p.add_argument("--log", metavar="NAME", default="boot",
+                   help="logs are build/logs/NAME.log and NAME.kernel.log (%(default)s)")
+    p.add_argument("--quiet", action="store_true", help="the program's output only goes to the log")
     opt = p.parse_args(argv)
     opt.program = program
     opt.arch = arch.split(opt.name)[0]
+    if opt.thread not in ("auto", "single", "multi"):
+        p.error(f"THREAD={opt.thread}: expected auto, single or multi")
     if opt.cpus < 2 and not opt.no_isolation:
-        raise SystemExit("boot: CPUS must be at least 2: one of them is the isolation CPU")
+        p.error("expected 2 vCPUs or more (CPUS, --cpus): one of them is the isolation CPU")
     if opt.cpus < 5 and opt.isolation == "most":
-        raise SystemExit("boot: --isolation most sets aside all but four CPUs: --cpus 5 or more")
+        p.error("expected 5 vCPUs or more (--cpus): --isolation most sets aside all but four")
+    for pair in opt.file:
+        if "=" not in pair:
+            p.error(f"--file {pair}: expected SRC=DST")
     return opt
 
 
@@ -264,10 +249,10 @@ def main():
     opt = parse()
     conf = arch.load(opt.arch)
     if not os.path.exists(arch.image(opt.name)):
-        raise SystemExit(f"boot: {arch.image(opt.name)} is not built: "
-                         f"run 'make build' or harness/build {opt.name}")
-    os.makedirs(arch.LOGS, exist_ok=True)
-    base = os.path.join(arch.LOGS, opt.log)
+        raise Error(f"{arch.image(opt.name)} is not built: "
+                    f"run 'make build' or 'harness/ti build {opt.name}'")
+    os.makedirs(paths.LOGS, exist_ok=True)
+    base = os.path.join(paths.LOGS, opt.log)
     kernel_log = base + ".kernel.log"
     nonce = secrets.token_hex(4)
     initrd, batch = guest_files(opt)
@@ -295,4 +280,5 @@ def main():
     return guest.status
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    cli.main(main)

@@ -1,16 +1,11 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Make the guest's initramfs, or a small one to lay over it.
 
-usage: rootfs [--arch ARCH] OUT             busybox, stress-ng, tcpdump, guest/init
-       rootfs [--arch ARCH] --over OUT [SRC=DST]...
-                                        only the files named, SRC at DST
+A program brings the libraries it is linked with: this machine's, or those of the
+packages that fetch-guest gets. The kernel takes archives one after the other, so boot
+appends an --over archive to the common one. Equal files give an equal archive.
 
-A program brings the libraries it is linked with: this machine's, or those of
-the packages that fetch-guest gets. The kernel takes archives one after the
-other, so boot appends an --over archive to the common one.
-
-exit status: 0 OUT is written, 1 a program is missing.
+exit status: 0 OUT is written, 1 a program or a file is missing
 """
 
 import gzip
@@ -19,25 +14,22 @@ import re
 import shutil
 import stat
 import subprocess
-import sys
 
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "lib"))
-import arch                                                 # noqa: E402
+from harness.lib import arch, cli, paths
+from harness.lib.cli import Error
 
 
 class Foreign:
     """Programs and libraries out of the packages of another architecture."""
 
     def __init__(self, isa):
-        root = os.path.join(arch.BUILD, "guest", "debian-" + isa)
-        if subprocess.run([os.path.join(HERE, "fetch-guest"), isa], check=False).returncode:
+        root = os.path.join(paths.GUEST, "debian-" + isa)
+        if subprocess.run(paths.program("fetch-guest", isa), check=False).returncode:
             raise SystemExit(1)
         self.found = {}
-        for folder, _, names in sorted(os.walk(root)):
+        for where, _, names in sorted(os.walk(root)):
             for name in names:
-                self.found.setdefault(name, os.path.join(folder, name))
+                self.found.setdefault(name, os.path.join(where, name))
 
     def program(self, name):
         """Where a program of the guest is."""
@@ -52,7 +44,7 @@ class Foreign:
         for where in loader + ["/lib/" + n for n in needed]:
             lib = self.found.get(os.path.basename(where))
             if not lib:
-                raise SystemExit(f"rootfs: {path} needs {where}, which is in no package")
+                raise Error(f"{path} needs {where}, which is in no package")
             # The loader is one of the libraries, too, and has to be the same.
             if where in loader or os.path.basename(where) not in map(os.path.basename, loader):
                 yield where, lib
@@ -77,7 +69,7 @@ def libraries(path):
                          stderr=subprocess.DEVNULL, check=False)
     missing = re.findall(r"^\s*(\S+) => not found", run.stdout, re.M)
     if missing:
-        raise SystemExit(f"rootfs: {path} needs {', '.join(missing)}, not on this machine")
+        raise Error(f"{path} needs {', '.join(missing)}, not on this machine")
     return re.findall(r"(/\S+) \(0x", run.stdout)
 
 
@@ -88,21 +80,21 @@ class Archive:
         self.files = {}
         self.source = source
 
-    def folder(self, path):
-        """A folder and those above it."""
+    def directory(self, path):
+        """A directory and those above it."""
         path = path.strip("/")
         while path and path not in self.files:
             self.files[path] = (stat.S_IFDIR | 0o755, b"", 0)
             path = os.path.dirname(path)
 
     def add(self, src, dst):
-        """A file or a folder of the host, at a path in the guest."""
+        """A file or a directory of the host, at a path in the guest."""
         if os.path.isdir(src):
-            self.folder(dst)
+            self.directory(dst)
             for name in sorted(os.listdir(src)):
                 self.add(os.path.join(src, name), os.path.join(dst, name))
             return
-        self.folder(os.path.dirname(dst))
+        self.directory(os.path.dirname(dst))
         with open(src, "rb") as f:
             data = f.read()
         mode = stat.S_IFREG | (0o755 if os.access(src, os.X_OK) else 0o644)
@@ -114,7 +106,7 @@ class Archive:
 
     def device(self, path, major, minor):
         """A character device."""
-        self.folder(os.path.dirname(path))
+        self.directory(os.path.dirname(path))
         self.files[path.strip("/")] = (stat.S_IFCHR | 0o600, b"", (major, minor))
 
     def write(self, out):
@@ -134,37 +126,45 @@ class Archive:
         os.replace(tmp, out)
 
 
+def system(cpio):
+    """What each guest has: programs, devices, and the first process."""
+    for name in ("bin", "dev", "etc", "lib", "proc", "sys", "ti"):
+        cpio.directory(name)
+    cpio.device("dev/console", 5, 1)
+    cpio.device("dev/null", 1, 3)
+    for name in ("busybox", "stress-ng", "tcpdump"):
+        path = cpio.source.program(name)
+        if not path:
+            raise Error(f"{name} is not installed: run 'harness/ti packages'")
+        cpio.add(path, "/bin/" + name)
+    cpio.add(os.path.join(paths.INSIDE, "init.sh"), "/init")
+
+
 def main():
-    args = sys.argv[1:]
-    isa = None
-    if args[:1] == ["--arch"]:
-        isa, args = args[1], args[2:]
-    over = args[:1] == ["--over"]
-    args = args[over:]
-    if not args or args[0].startswith("-"):
-        print(__doc__.strip())
-        return 1
-    native = not isa or arch.load(isa)["DEB_ARCH"] == arch.debian()
-    cpio = Archive(Native() if native else Foreign(isa))
-    if not over:
-        for folder in ("bin", "dev", "etc", "lib", "proc", "sys", "ti"):
-            cpio.folder(folder)
-        cpio.device("dev/console", 5, 1)
-        cpio.device("dev/null", 1, 3)
-        for name in ("busybox", "stress-ng", "tcpdump"):
-            path = cpio.source.program(name)
-            if not path:
-                raise SystemExit(f"rootfs: {name} is not installed: run harness/packages")
-            cpio.add(path, "/bin/" + name)
-        cpio.add(os.path.join(HERE, "guest", "init"), "/init")
-    for pair in args[1:]:
-        src, _, dst = pair.partition("=")
+    p = cli.parser(__doc__)
+    p.add_argument("--arch", metavar="ARCH", type=arch.architecture,
+                   help="the architecture of the guest (this machine's)")
+    p.add_argument("--over", action="store_true",
+                   help="only the files that are named, without busybox, stress-ng, tcpdump and init")
+    p.add_argument("out", metavar="OUT", help="the archive, compressed by gzip")
+    p.add_argument("pairs", metavar="SRC=DST", nargs="*",
+                   help="a file or directory of the host, and where it is in the guest")
+    opt = p.parse_args()
+    native = not opt.arch or arch.load(opt.arch)["DEB_ARCH"] == arch.debian()
+    cpio = Archive(Native() if native else Foreign(opt.arch))
+    if not opt.over:
+        system(cpio)
+    for pair in opt.pairs:
+        src, equals, dst = pair.partition("=")
+        if not equals:
+            p.error(f"'{pair}' was given, expected SRC=DST")
         if not os.path.exists(src):
-            raise SystemExit(f"rootfs: {src}: no such file")
+            raise Error(f"{src}: no such file")
         cpio.add(src, dst)
-    os.makedirs(os.path.dirname(os.path.abspath(args[0])), exist_ok=True)
-    cpio.write(args[0])
+    os.makedirs(os.path.dirname(os.path.abspath(opt.out)), exist_ok=True)
+    cpio.write(opt.out)
     return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    cli.main(main)

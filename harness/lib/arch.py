@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Per-architecture settings and kernel variants, shared by the tools."""
+"""The architectures, by harness/arch/NAME.conf, and the variants of their kernels."""
 
+import argparse
 import os
-import shlex
 import shutil
 import subprocess
 
-HARNESS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ROOT = os.path.dirname(HARNESS)
-BUILD = os.path.abspath(os.environ.get("BUILD") or os.path.join(ROOT, "build"))
-LOGS = os.path.join(BUILD, "logs")
+from harness.lib import conf, paths
+from harness.lib.cli import Error
+
+CONF = os.path.join(paths.HARNESS, "arch")
+CONFIG = os.path.join(paths.HARNESS, "config")
 
 # name: (tree in build, fragments after common and the architecture's); that of
 # an architecture alone, ARCH-FRAGMENT, comes after it.
@@ -32,61 +33,94 @@ MODULES = {"CONFIG_TEST_LKM": "lib/test_module.ko",
 
 
 def known():
-    """Architectures the harness has a file for."""
-    return sorted(n[:-5] for n in os.listdir(os.path.join(HARNESS, "arch"))
-                  if n.endswith(".conf"))
+    """Architectures that have a .conf, in the order in which they are tested."""
+    found = {n[:-len(".conf")]: conf.read(os.path.join(CONF, n))
+             for n in os.listdir(CONF) if n.endswith(".conf")}
+    return sorted(found, key=lambda isa: (int(found[isa]["ORDER"]), isa))
 
 
-def load(arch):
-    """Settings of an architecture as a dict; SystemExit if unknown."""
-    if arch not in known():
-        raise SystemExit(f"ARCH={arch} is not known here: one of {', '.join(known())}")
-    conf = {}
-    with open(os.path.join(HARNESS, "arch", arch + ".conf"), encoding="utf-8") as f:
-        for line in f:
-            if line.strip() and not line.startswith("#"):
-                name, _, value = line.partition("=")
-                conf[name] = shlex.split(value)[0]
-    return conf
+def load(isa):
+    """Settings of an architecture as a dict; an Error if it is unknown."""
+    if isa not in known():
+        raise Error(f"ARCH={isa} is not known here: one of {', '.join(known())}")
+    return conf.read(os.path.join(CONF, isa + ".conf"))
 
 
-def compiler(conf):
-    """The C compiler of an architecture."""
-    return "clang" + conf["LLVM"] if "LLVM" in conf else conf["CROSS"] + "gcc"
+def default():
+    """The architecture where none is named."""
+    return known()[0]
 
 
-def kbuild(conf):
-    """What make has to know of an architecture's compiler."""
-    args = [f"ARCH={conf['KARCH']}", f"CROSS_COMPILE={conf['CROSS']}"]
-    if "LLVM" in conf:
-        args.append("LLVM=" + conf["LLVM"])
-    if shutil.which("ccache"):
-        args.append("CC=ccache " + compiler(conf))
-    return args
+def words(isa, name):
+    """A setting that is a list."""
+    return load(isa).get(name, "").split()
 
 
 def split(name):
     """'x86_64-debug' -> ('x86_64', 'debug')."""
-    arch, _, variant = name.partition("-")
-    load(arch)
+    isa, _, variant = name.partition("-")
+    load(isa)
     if variant not in VARIANTS:
-        raise SystemExit(f"{name}: no such variant, one of "
-                         f"{', '.join(v or '(none)' for v in VARIANTS)}")
-    return arch, variant
+        raise Error(f"{name}: '{variant}' is not a variant of a kernel: "
+                    f"one of {', '.join(v for v in VARIANTS if v)}, or none")
+    return isa, variant
+
+
+def kernel(text):
+    """The type of an argument that names a kernel."""
+    try:
+        split(text)
+    except Error as e:
+        raise argparse.ArgumentTypeError(str(e)) from e
+    return text
+
+
+def architecture(text):
+    """The type of an argument that names an architecture."""
+    try:
+        load(text)
+    except Error as e:
+        raise argparse.ArgumentTypeError(str(e)) from e
+    return text
+
+
+def compiler(settings):
+    """The C compiler of an architecture."""
+    return "clang" + settings["LLVM"] if "LLVM" in settings else settings["CROSS"] + "gcc"
+
+
+def kbuild(settings):
+    """What make has to know of an architecture's compiler."""
+    args = [f"ARCH={settings['KARCH']}", f"CROSS_COMPILE={settings['CROSS']}"]
+    if "LLVM" in settings:
+        args.append("LLVM=" + settings["LLVM"])
+    if shutil.which("ccache"):
+        args.append("CC=ccache " + compiler(settings))
+    return args
+
+
+def tree(name):
+    """The tree that a kernel is built from."""
+    return os.path.join(paths.BUILD, VARIANTS[split(name)[1]][0])
 
 
 def obj(name):
-    """Object folder of a kernel."""
-    return os.path.join(BUILD, "obj", name)
+    """Object directory of a kernel."""
+    return os.path.join(paths.BUILD, "obj", name)
+
+
+def image(name):
+    """The bootable image of a kernel."""
+    return os.path.join(obj(name), load(split(name)[0])["IMAGE"])
 
 
 def fragments(name):
     """Names of the config fragments of a kernel, in their order."""
     isa, variant = split(name)
-    found = ["common", *load(isa).get("FRAGMENTS", "").split(), isa]
+    found = ["common", *words(isa, "FRAGMENTS"), isa]
     for part in VARIANTS[variant][1]:
         found.append(part)
-        if os.path.exists(os.path.join(HARNESS, "config", f"{isa}-{part}.config")):
+        if os.path.exists(os.path.join(CONFIG, f"{isa}-{part}.config")):
             found.append(f"{isa}-{part}")
     return found
 
@@ -98,8 +132,3 @@ def debian():
                               stdout=subprocess.PIPE).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, "")
-
-
-def image(name):
-    """The bootable image of a kernel."""
-    return os.path.join(obj(name), load(split(name)[0])["IMAGE"])

@@ -1,29 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What there is to run on each kernel, by name: the lanes of check and repeat.
+"""What is run on each kernel, by name: the lanes of check and repeat.
 
-How the vCPUs run is decided here. In parallel, as boot does by itself with a QEMU
-that is new enough: what two CPUs do at the same time is most of what this series
-has to get right, so the self-tests, the disturber, the window of silence on arm
-and all that races or takes random steps. By turns besides, on x86_64: what patches
-kernel text. An emulated CPU can execute an instruction as it was before it was
-patched, which ends in "Oops: int3". QEMU 8.1 has made that rare, and only where
-vCPUs take turns it can't be the emulator's. By turns only: what reads one log of
-all vCPUs while it is written (silence, but on arm), as the lines of several would
-get mixed up, and what counts instructions (bench).
+An architecture's .conf lists its lanes; what each of them is stands here, and how its
+vCPUs run. In parallel, as boot does by itself with a QEMU that is new enough: what two
+CPUs do at the same time is most of what this series has to get right, so the self-tests,
+the disturber, the window of silence on arm and all that races or takes random steps. By
+turns besides, on x86_64: what patches kernel text. An emulated CPU can execute an
+instruction as it was before it was patched, which ends in "Oops: int3". QEMU 8.1 has made
+that rare, and only where vCPUs take turns it can't be the emulator's fault. By turns only:
+what reads one log of all vCPUs while it is written (silence, but on arm), as the lines of
+several would get mixed up, and what counts instructions (bench).
 """
 
-import arch
+from harness.lib import arch
+from harness.lib.cli import Error
 
 # The tests in which kernel text is patched under an isolated thread.
 PATCHES = "loss_test,events_test,sender_test"
-# The disturber bench has figures for these only.
-DISTURB = ("x86_64", "arm64")
 # Not part of any run, for its time, and how to have it.
 LEFT_OUT = (
-    "ten minutes of silence: harness/silence NAME",
-    "each disturbance thirty times: harness/disturb",
-    "what the feature costs: harness/bench",
-    "each lane twenty times: harness/repeat 20 NAME...",
+    "ten minutes of silence: harness/ti silence NAME",
+    "each disturbance thirty times: harness/ti disturb",
+    "what the feature costs: harness/ti bench",
+    "each lane twenty times: harness/ti repeat 20 NAME...",
 )
 
 
@@ -43,10 +42,69 @@ class Lane:
         self.title = title or name
 
 
-def selftests(name, kernel, *options, boot=()):
+def tests(name, kernel, *options, boot=()):
     """A lane of self-tests."""
     more = ["--", *boot] if boot else []
     return Lane(name, "selftests", *options, kernel, *more, tap=True)
+
+
+# What each lane of a kernel is, by the name that follows the kernel's: (options of
+# selftests, options of boot).
+SELFTESTS = {
+    "two": (["--isolation", "two", "--only", "loss_test"], []),
+    "cpuset": (["--isolation", "cpuset", "--limited-log", "--only", "cpuset_test,log_test"], []),
+    "no-isolation": (["--no-isolation"], []),
+    "by-turns": (["--only", PATCHES], ["--thread", "single"]),
+    "unstable-clock": (["--only", "contract_test", "--cmdline", "tsc=unstable"], []),
+    # Equal lists, of which the kernel once dropped the second.
+    "boot-line": (["--no-isolation", "--only", "bootline_test",
+                   "--cmdline", "nohz_full=3 isolcpus=nohz,domain,managed_irq,3"], []),
+    # Twelve isolated threads, and one broadcast to all of them.
+    "many": (["--isolation", "most", "--only", "many_test"], ["--cpus", "16"]),
+    # This vendor's 32-bit programs use SYSENTER, the other's SYSCALL.
+    "intel": (["--only", "x86_test,_32"], ["--qemu", "-cpu max,vendor=GenuineIntel"]),
+    # Interrupts like NMIs: masked and unmasked by priority.
+    "pseudo-nmi": (["--only", "loss_test,arm64_test", "--cmdline", "irqchip.gicv3_pseudo_nmi=1",
+                    "--says", "Pseudo-NMIs enabled"], []),
+}
+OTHERS = {
+    # A window in which nothing may come, by two counts.
+    "silence": lambda name, lane: Lane(
+        lane, "silence", "--seconds", "20", name, says="losses=0 kernel=0 witness=0",
+        title=f"{name}: 20 s of silence, by the witness"),
+    # Each known disturbance, some of each.
+    "disturb": lambda name, lane: Lane(
+        lane, "disturb", "--short", "--no-build", name, says="recall=100.00 false=0",
+        title=f"{name}: disturbed in each known way"),
+    # The tools in a guest: each thing that they have to say is a result.
+    "taskiso": lambda name, lane: Lane(lane, "taskiso", name, tap=True),
+    "boot-lines": lambda name, lane: Lane(lane, "boot-lines", "--kernel", name, tap=True),
+    "tracers": lambda name, lane: Lane(lane, "tracers", name, tap=True),
+}
+# What is named with its reason where an architecture does not have it: NO_DISTURB="why".
+REASONS = {"disturb": "disturbed in each known way", "taskiso": "taskiso in a guest"}
+
+
+def one(name, word):
+    """One lane of a kernel."""
+    lane = f"{name}-{word}"
+    if word in SELFTESTS:
+        options, boot = SELFTESTS[word]
+        return tests(lane, name, *options, boot=boot)
+    if word not in OTHERS:
+        raise Error(f"'{word}' in the .conf of {name} is not a lane: one of "
+                    f"{' '.join([*SELFTESTS, *OTHERS])}")
+    return OTHERS[word](name, lane)
+
+
+def of(name):
+    """The lanes of a kernel, ARCH[-VARIANT]: ([Lane], [what is skipped, and why])."""
+    isa, variant = arch.split(name)
+    words = arch.words(isa, f"LANES_{variant.upper()}" if variant else "LANES")
+    settings = arch.load(isa)
+    skipped = [f"{isa}: {what}: {settings[f'NO_{word.upper()}']}" for word, what in REASONS.items()
+               if not variant and f"NO_{word.upper()}" in settings]
+    return [tests(name, name), *(one(name, word) for word in words)], skipped
 
 
 def failing_guests(isa):
@@ -70,80 +128,16 @@ def failing_guests(isa):
     ]
 
 
-def silence(name):
-    """A window in which nothing may come, by two counts."""
-    return Lane(f"{name}-silence", "silence", "--seconds", "20", name,
-                says="losses=0 kernel=0 witness=0",
-                title=f"{name}: 20 s of silence, by the witness")
-
-
-def disturb(name):
-    """Each known disturbance, some of each."""
-    return Lane(f"{name}-disturb", "disturb", "--short", "--no-build", name,
-                says="recall=100.00 false=0", title=f"{name}: disturbed in each known way")
-
-
-def of(name):
-    """The lanes of a kernel, ARCH[-VARIANT]: ([Lane], [what is skipped, and why])."""
-    isa, variant = arch.split(name)
-    if variant == "debug" and isa in DISTURB:
-        # That of x86_64 is PREEMPT_RT: other locks, other contexts, and what its users boot.
-        return [selftests(name, name), silence(name), disturb(name)], []
-    if variant:
-        return [selftests(name, name)], []
-    found = [
-        selftests(isa, isa),
-        selftests(f"{isa}-two", isa, "--isolation", "two", "--only", "loss_test"),
-        selftests(f"{isa}-cpuset", isa, "--isolation", "cpuset", "--limited-log", "--only",
-                  "cpuset_test,log_test"),
-        selftests(f"{isa}-no-isolation", isa, "--no-isolation"),
-    ]
-    skipped = []
-    if isa == "x86_64":
-        found += [
-            selftests(f"{isa}-by-turns", isa, "--only", PATCHES, boot=["--thread", "single"]),
-            selftests(f"{isa}-unstable-clock", isa, "--only", "contract_test",
-                      "--cmdline", "tsc=unstable"),
-            # Equal lists, of which the kernel once dropped the second.
-            selftests(f"{isa}-boot-line", isa, "--no-isolation", "--only", "bootline_test",
-                      "--cmdline", "nohz_full=3 isolcpus=nohz,domain,managed_irq,3"),
-            # Twelve isolated threads, and one broadcast to all of them.
-            selftests(f"{isa}-many", isa, "--isolation", "most", "--only", "many_test",
-                      boot=["--cpus", "16"]),
-            # This vendor's 32-bit programs use SYSENTER, the other's SYSCALL.
-            selftests(f"{isa}-intel", isa, "--only", "x86_test,_32",
-                      boot=["--qemu", "-cpu max,vendor=GenuineIntel"]),
-        ]
-    if isa == "arm64":
-        # Interrupts like NMIs: masked and unmasked by priority.
-        found.append(selftests(f"{isa}-pseudo-nmi", isa, "--only", "loss_test,arm64_test",
-                               "--cmdline", "irqchip.gicv3_pseudo_nmi=1",
-                               "--says", "Pseudo-NMIs enabled"))
-    found.append(silence(isa))
-    if isa in DISTURB:
-        found.append(disturb(isa))
-    else:
-        skipped.append(f"{isa}: disturbed in each known way: what it calls on other CPUs "
-                       "has not been looked up")
-    if isa == "x86_64":
-        found += [Lane(f"{isa}-taskiso", "taskiso", title="taskiso in a guest"),
-                  Lane(f"{isa}-boot-lines", "boot-lines", tap=True),
-                  Lane(f"{isa}-tracers", "tracers", title="perf and trace-cmd show a loss")]
-    else:
-        skipped.append(f"{isa}: taskiso in a guest: it is built for this machine")
-    return found, skipped
-
-
 def named(name):
     """The lanes that a person means: those of a kernel, or one of its lanes."""
-    isa = name.partition("-")[0]
-    if name == isa or name.partition("-")[2] in arch.VARIANTS:
+    isa, _, rest = name.partition("-")
+    if not rest or rest in arch.VARIANTS:
         return of(name)[0]
     kernel = isa
-    if name.split("-")[1] in arch.VARIANTS:
-        kernel = "-".join(name.split("-")[:2])
+    if rest.split("-")[0] in arch.VARIANTS:
+        kernel = f"{isa}-{rest.split('-')[0]}"
     found = [lane for lane in of(kernel)[0] if lane.name == name]
     if not found:
-        raise SystemExit(f"{name} is no lane of {kernel}, which are: "
-                         f"{' '.join(lane.name for lane in of(kernel)[0])}")
+        raise Error(f"{name} is no lane of {kernel}, which are: "
+                    f"{' '.join(lane.name for lane in of(kernel)[0])}")
     return found

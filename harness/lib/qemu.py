@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 
-import arch
+from harness.lib import arch, paths
+from harness.lib.cli import Error
 
 # What can only be the emulator's, before user space: (pattern, in which mode, what it is).
 FAULTS = (
@@ -37,20 +38,20 @@ class Choice:
 def version(path):
     """(major, minor, micro) of a QEMU binary."""
     if not shutil.which(path):
-        raise SystemExit(f"boot: there is no {path}: run harness/packages, or say QEMU=path")
+        raise Error(f"there is no {path}: run 'harness/ti packages', or say QEMU=path")
     out = subprocess.run([path, "--version"], text=True, check=False, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT).stdout
     found = re.search(r"version (\d+)\.(\d+)\.(\d+)", out)
     if not found:
-        raise SystemExit(f"boot: {path} does not say its version, but: {out.strip()[:200]}")
+        raise Error(f"{path} does not say its version, but: {out.strip()[:200]}")
     return tuple(int(n) for n in found.groups())
 
 
 def newer(isa):
     """The path of the one that fetch-qemu gets, or None."""
-    path = os.path.join(arch.BUILD, "qemu", isa, "run")
+    path = os.path.join(paths.BUILD, "qemu", isa, "run")
     if not os.path.exists(path):
-        subprocess.run([os.path.join(arch.HARNESS, "fetch-qemu"), isa], check=False)
+        subprocess.run(paths.program("fetch-qemu", isa), check=False)
     return path if os.path.exists(path) else None
 
 
@@ -91,8 +92,8 @@ def fault(log, mode):
 
 
 def started_anew(name, what):
-    """Note a guest that was started a second time, for who counts them."""
-    with open(os.path.join(arch.LOGS, "started-anew"), "a", encoding="utf-8") as f:
+    """Note a guest that was started a second time, for the programs that count them."""
+    with open(os.path.join(paths.LOGS, "started-anew"), "a", encoding="utf-8") as f:
         f.write(f"{name}: {what}\n")
 
 
@@ -101,9 +102,9 @@ def clock(name):
 
     An x86 kernel counts the ticks of its TSC, which is the host's own, between two
     looks at a timer. On a busy host that goes wrong: the clock is off, or there is
-    none. QEMU says the frequency by CPUID only with KVM, but two parameters do.
+    none. QEMU reports the frequency by CPUID only with KVM, but two parameters do.
     """
-    khz = tsc_khz() if arch.split(name)[0] == "x86_64" else None
+    khz = tsc_khz() if "TSC" in arch.load(arch.split(name)[0]) else None
     if not khz:
         return []
     said = [f"tsc_early_khz={khz}"]
@@ -115,8 +116,8 @@ def clock(name):
 
 def tsc_khz():
     """The frequency of this machine's TSC, or None."""
-    source = os.path.join(arch.HARNESS, "guest", "tsc.c")
-    prog = os.path.join(arch.BUILD, "guest", "tsc")
+    source = os.path.join(paths.HARNESS, "lib", "tsc.c")
+    prog = os.path.join(paths.GUEST, "tsc")
     if os.uname().machine != "x86_64":
         return None
     if not os.path.exists(prog) or os.path.getmtime(prog) < os.path.getmtime(source):

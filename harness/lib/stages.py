@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Run the stages of a test run, and once more what has failed.
 
-A test that fails is run again alone, in a fresh guest. If it passes then, it is
-FLAKY: it does not fail the run, the logs of both are kept, and more than two of
-them do fail it. What the kernel complains of, and a guest that dies, is never let pass.
+A test that fails is run again alone, in a fresh guest; of the tools in a guest, all of the
+lane. If it passes then, it is FLAKY: it does not fail the run, the logs of both are kept,
+and more than two of them do fail it. What the kernel complains of, and a guest that dies,
+is never let pass.
 """
 
 import os
@@ -12,12 +13,14 @@ import shutil
 import subprocess
 import time
 
-import arch
-import ktap
+from harness.lib import ktap, paths
 
 LET_PASS = 2            # so many flaky tests in a run
 TICK = 0.02             # seconds, with room to spare
 AGAIN = 3               # programs of a lane that are run again; more are no accident
+# Lanes that speak TAP and are run again as a whole: each has few guests, of some seconds.
+AS_A_WHOLE = ("taskiso", "tracers")
+COMPLAINT = "the kernel complained"
 # The second word of a result is its program's, but for those of the guest as a whole.
 PROGRAM = re.compile(r"^(?!selftests$)\w+$")
 
@@ -42,10 +45,10 @@ def alone(cmd, program):
 
 
 def accidents(lane, program, first, second):
-    """Those failures of a program that did not happen again."""
+    """Those failures of a program that did not happen again; of all, if it is ''."""
     def of_it(names):
         return [n for n in names if n == f"{lane}: {program}" or
-                n.startswith(f"{lane}: {program}: ")]
+                n.startswith(f"{lane}: {program}: ") or not program]
 
     mine, again = of_it(first.failed), of_it(second.failed)
     if len(again) < len(second.failed):
@@ -84,11 +87,11 @@ class Stages:
         self.note(totals)
 
     def keep(self, lane, which, since):
-        """Copy the logs that have been written since; the folder."""
-        into = os.path.join(arch.LOGS, "flaky", re.sub(r"[^\w.-]+", "-", lane), which)
+        """Copy the logs that have been written since; the directory."""
+        into = os.path.join(paths.LOGS, "flaky", re.sub(r"[^\w.-]+", "-", lane), which)
         shutil.rmtree(into, ignore_errors=True)
         os.makedirs(into)
-        for entry in os.scandir(arch.LOGS):
+        for entry in os.scandir(paths.LOGS):
             # The time of a file is that of the last tick.
             if entry.is_file() and entry.stat().st_mtime >= since - TICK:
                 shutil.copy2(entry.path, into)
@@ -104,8 +107,8 @@ class Stages:
     def run_tap(self, name, cmd, log):
         """A command that speaks TAP: (what it said, in lines, its results)."""
         with open(log, "w", encoding="utf-8") as out:
-            job = subprocess.run([os.path.join(arch.HARNESS, cmd[0]), *cmd[1:]], stdout=out,
-                                 stderr=subprocess.STDOUT, check=False)
+            job = subprocess.run(paths.program(*cmd), stdout=out, stderr=subprocess.STDOUT,
+                                 check=False)
         with open(log, encoding="utf-8", errors="replace") as f:
             lines = f.read().splitlines()
         totals = ktap.parse(lines, name)
@@ -125,30 +128,42 @@ class Stages:
     def tap(self, name, *cmd):
         """A stage that speaks TAP."""
         self.say(f"  CHECK    {name}")
-        log = os.path.join(arch.LOGS, f"check-{name}.log")
+        log = os.path.join(paths.LOGS, f"check-{name}.log")
         since = time.time()
         lines, totals = self.run_tap(name, cmd, log)
         if totals.failed:
             self.show(lines)
-        what = programs(name, totals.failed) if cmd[0] == "selftests" else []
-        if what:
-            first = self.keep(name, "first", since)
-        for program in what:
-            self.say(f"  AGAIN    {name}: {program}, alone")
-            since = time.time()
-            lines, second = self.run_tap(name, alone(list(cmd), program),
-                                         os.path.join(arch.LOGS, f"check-{name}-again.log"))
-            again = self.keep(name, f"again-{program}", since)
-            mine = accidents(name, program, totals, second)
-            totals.failed = [f for f in totals.failed if f not in mine]
-            totals.failed += [f for f in second.failed
-                              if f not in totals.failed and f not in mine]
-            if second.failed:
-                self.show(lines)
-            self.flake(mine, first, again)
+        again = []
+        if cmd[0] == "selftests":
+            again = [(p, alone(list(cmd), p)) for p in programs(name, totals.failed)]
+        elif cmd[0] in AS_A_WHOLE and totals.failed and COMPLAINT not in "\n".join(lines):
+            again = [("", list(cmd))]
+        first = self.keep(name, "first", since) if again else None
+        for program, once_more in again:
+            self.again(name, program, once_more, totals, first)
         self.note(totals)
         self.say(f"           {totals} ({self.clock()}, {log})")
         return totals
+
+    def again(self, name, program, cmd, totals, first):
+        """Run a program of a lane alone, or all of the lane, and correct its totals."""
+        self.say(f"  AGAIN    {name}" + f": {program}, alone" * bool(program))
+        since = time.time()
+        lines, second = self.run_tap(name, cmd, os.path.join(paths.LOGS, f"check-{name}-again.log"))
+        logs = self.keep(name, f"again-{program}" if program else "again", since)
+        mine = accidents(name, program, totals, second)
+        totals.failed = [f for f in totals.failed if f not in mine]
+        totals.failed += [f for f in second.failed if f not in totals.failed and f not in mine]
+        if not program:
+            # What did not get as far as to a result the first time.
+            totals.passed += [p for p in second.passed if p not in totals.passed and p not in mine]
+        if second.failed:
+            self.show(lines)
+        if program:
+            self.flake(mine, first, logs)
+        elif mine:
+            # One accident, however many results it took.
+            self.flake([f"{mine[0]}" + f" and {len(mine) - 1} more" * (len(mine) > 1)], first, logs)
 
     def one(self, name, want, *cmd, says=""):
         """A command with the exit status, and the sentence, it has to give."""
@@ -156,9 +171,8 @@ class Stages:
         logs = []
         for which in ("first", "again"):
             since = time.time()
-            job = subprocess.run([os.path.join(arch.HARNESS, cmd[0]), *cmd[1:]], text=True,
-                                 errors="replace", stdout=subprocess.PIPE,
-                                 stderr=subprocess.STDOUT, check=False)
+            job = subprocess.run(paths.program(*cmd), text=True, errors="replace",
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
             good = job.returncode == want and re.search(says, job.stdout)
             if not good or which == "again":
                 logs.append(self.keep(name, which, since))
@@ -166,7 +180,7 @@ class Stages:
                     f.write(job.stdout)
             if not good:
                 self.say(job.stdout[-2000:])
-            if good or "the kernel complained" in job.stdout:
+            if good or COMPLAINT in job.stdout:
                 break
             if which == "first":
                 self.say(f"  AGAIN    {name}")
@@ -204,7 +218,7 @@ class Stages:
 
 def started_anew(reset=False):
     """The guests that boot has started twice since the last reset."""
-    path = os.path.join(arch.LOGS, "started-anew")
+    path = os.path.join(paths.LOGS, "started-anew")
     if reset and os.path.exists(path):
         os.unlink(path)
     if not os.path.exists(path):

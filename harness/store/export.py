@@ -1,18 +1,14 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Write the series as mails, and prove them.
 
-usage: series-export [--no-build | --step PATTERN]
-
-The mails go to build/series: numbered, with series/cover-letter.txt in front
-(its first line is the subject) and without a sign-off, which is for whoever
-submits. Proved, one result of TAP each:
+The mails go to build/series: numbered, with series/cover-letter.txt in front (its first
+line is the subject) and without a sign-off, which is for whoever submits. Proved, one
+result of TAP each:
   git am on the pristine base gives the composed tree,
   checkpatch --strict has nothing to say of a mail,
-  each step builds the objects it touches with the option on and off
-  (not with --no-build; with --step, only the steps whose name has PATTERN).
+  each step builds the objects it touches with the option on and off.
 
-exit status: 0 written and proved, 1 not.
+exit status: 0 written and proved, 1 not
 """
 
 import fcntl
@@ -21,33 +17,28 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "lib"))
-import arch                                                 # noqa: E402
-import ktap                                                 # noqa: E402
-import series                                               # noqa: E402
-import touched                                              # noqa: E402
+from harness.lib import arch, cli, commits, ktap, make, paths, series, touched, tree
+from harness.lib.cli import Error
+from harness.lib.git import git
 
-OUT = os.path.join(series.BUILD, "series")
-PROOF = os.path.join(series.BUILD, "proof")
+OUT = os.path.join(paths.BUILD, "series")
+PROOF = os.path.join(paths.BUILD, "proof")
 # That every new file has a maintainer is checked by lint, over all steps.
 IGNORE = "FILE_PATH_CHANGES"
 # The layout of events is that of all the others; lint looks at the other files.
 EVENTS = ",OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT"
 
 
-def write(base, commits):
+def write(base, made):
     """Write the mails; their paths, the cover letter first."""
     shutil.rmtree(OUT, ignore_errors=True)
     os.makedirs(OUT)
     args = ["--zero-commit", "--no-signature", "--cover-letter", "--stat=72",
             "--no-renames", "-o", OUT]
-    series.git("format-patch", "--quiet", *args, f"{base}..{commits[-1][1]}")
+    git("format-patch", "--quiet", *args, f"{base}..{made[-1][1]}")
     mails = sorted(glob.glob(os.path.join(OUT, "*.patch")))
-    letter = os.path.join(series.ROOT, "series", "cover-letter.txt")
+    letter = os.path.join(paths.ROOT, "series", "cover-letter.txt")
     with open(letter, encoding="utf-8") as f:
         subject, _, body = f.read().strip().partition("\n")
     with open(mails[0], encoding="utf-8") as f:
@@ -67,23 +58,22 @@ def write(base, commits):
 def proof_tree(base):
     """A pristine checkout of the base, apart from build/tree."""
     if not os.path.isdir(os.path.join(PROOF, ".git")):
-        series.git("clone", "--quiet", "--shared", "--no-tags", series.BASE, PROOF,
-                   cwd=series.BUILD)
-    series.git("am", "--abort", cwd=PROOF, check=False)
-    series.git("checkout", "--quiet", "--force", "--detach", base, cwd=PROOF)
-    series.git("clean", "-ffdqx", cwd=PROOF)
+        git("clone", "--quiet", "--shared", "--no-tags", paths.BASE, PROOF, cwd=paths.BUILD)
+    git("am", "--abort", cwd=PROOF, check=False)
+    git("checkout", "--quiet", "--force", "--detach", base, cwd=PROOF)
+    git("clean", "-ffdqx", cwd=PROOF)
 
 
-def prove_am(tap, mails, commits):
+def prove_am(tap, mails, made):
     """The mails, applied by git am, give the composed tree."""
     who = {"GIT_COMMITTER_NAME": "proof", "GIT_COMMITTER_EMAIL": "proof@localhost"}
     try:
-        series.git("am", "--quiet", *mails[1:], cwd=PROOF, env=who)
-        got = series.git("rev-parse", "HEAD^{tree}", cwd=PROOF)
-        want = series.git("rev-parse", f"{commits[-1][1]}^{{tree}}")
+        git("am", "--quiet", *mails[1:], cwd=PROOF, env=who)
+        got = git("rev-parse", "HEAD^{tree}", cwd=PROOF)
+        want = git("rev-parse", f"{made[-1][1]}^{{tree}}")
         tap.result("git am gives the composed tree", got == want, "the trees differ")
         return got == want
-    except series.Error as e:
+    except Error as e:
         tap.result("git am gives the composed tree", False, str(e))
         return False
 
@@ -108,47 +98,43 @@ def prove_style(tap, mails):
 
 
 def build_step(isa, option, fragments, objs):
-    """Configure, and build some objects: (ok, the end of what was said)."""
-    conf = arch.load(isa)
-    obj = os.path.join(series.BUILD, "obj", f"proof-{isa}-{option}")
-    env = {k: v for k, v in os.environ.items()
-           if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "O")}
-    env["LENIENT"] = "1"        # early steps do not have the option yet
-    make = ["make", "-C", PROOF, f"O={obj}", *arch.kbuild(conf), f"-j{os.cpu_count()}",
-            "KCFLAGS=-Werror"]
-    if os.path.exists(os.path.join(HERE, "config", f"{isa}-proof.config")):
+    """Configure, and build some objects: (ok, the end of the output)."""
+    obj = os.path.join(paths.BUILD, "obj", f"proof-{isa}-{option}")
+    kbuild = ["make", "-C", PROOF, f"O={obj}", *arch.kbuild(arch.load(isa)), f"-j{os.cpu_count()}",
+              "KCFLAGS=-Werror"]
+    if os.path.exists(os.path.join(arch.CONFIG, f"{isa}-proof.config")):
         fragments = fragments + [f"{isa}-proof"]
-    for cmd in ([os.path.join(HERE, "configure"), PROOF, obj, isa, "common", isa, *fragments],
-                make + ["prepare"], make + objs):
-        run = subprocess.run(cmd, env=env, text=True, errors="replace", check=False,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    # Early steps do not have the option yet.
+    for cmd in (paths.program("configure", "--lenient", PROOF, obj, isa, "common", isa, *fragments),
+                kbuild + ["prepare"], kbuild + objs):
+        run = make.run(cmd)
         if run.returncode:
             return False, run.stdout[-3000:]
     return True, ""
 
 
-def prove_build(tap, base, commits, pattern):
+def prove_build(tap, base, made, pattern):
     """Each step, as git am made it, builds what it touches, the option on and off."""
-    applied = series.git("rev-list", "--reverse", f"{base}..HEAD", cwd=PROOF).split()
-    new = set(series.git("diff", "--name-only", "--diff-filter=A", base, commits[-1][1]).split())
+    applied = git("rev-list", "--reverse", f"{base}..HEAD", cwd=PROOF).split()
+    new = set(git("diff", "--name-only", "--diff-filter=A", base, made[-1][1]).split())
     before = base
-    for (step, _), commit in zip(commits, applied):
-        series.git("checkout", "--quiet", "--force", "--detach", commit, cwd=PROOF)
-        paths = series.git("diff", "--name-only", before, commit, cwd=PROOF).split()
+    for (step, _), commit in zip(made, applied):
+        git("checkout", "--quiet", "--force", "--detach", commit, cwd=PROOF)
+        changed = git("diff", "--name-only", before, commit, cwd=PROOF).split()
         before = commit
         if pattern not in step.slug:
             continue
-        known, others = touched.targets(paths)
-        for folder in others:
-            tap.result(f"{step.slug}: arch/{folder}", True,
+        known, others = touched.targets(changed)
+        for other in others:
+            tap.result(f"{step.slug}: arch/{other}", True,
                        skip="not an architecture of the harness")
-        for isa, folder in known.items():
-            own = [p for p in paths if not p.startswith("arch/") or
-                   p.startswith(f"arch/{folder}/")]
+        for isa, srcarch in known.items():
+            own = [p for p in changed if not p.startswith("arch/") or
+                   p.startswith(f"arch/{srcarch}/")]
             for option, fragments in (("on", ["isolation"]), ("off", [])):
                 # What the series adds is built only with the option on.
                 objs = touched.objects(PROOF, [p for p in own if option == "on" or
-                                               p not in new or p.endswith(".h")], folder)
+                                               p not in new or p.endswith(".h")], srcarch)
                 name = f"{step.slug}: {isa}, option {option}, {len(objs)} objects"
                 if not shutil.which(arch.compiler(arch.load(isa))):
                     tap.result(name, True, skip=f"no {arch.compiler(arch.load(isa))}")
@@ -159,26 +145,29 @@ def prove_build(tap, base, commits, pattern):
 
 
 def main():
-    if sys.argv[1:] not in ([], ["--no-build"]) and \
-            (len(sys.argv) != 3 or sys.argv[1] != "--step"):
-        print(__doc__.strip())
-        return 1
-    series.open_tree()
-    base, commits, _ = series.compose()
-    if not commits:
-        raise series.Error("series/series has no step yet")
-    mails = write(base, commits)
+    p = cli.parser(__doc__)
+    builds = p.add_mutually_exclusive_group()
+    builds.add_argument("--no-build", action="store_true", help="do not build the steps")
+    builds.add_argument("--step", metavar="PATTERN", default="",
+                        help="build only the steps whose names contain this (all)")
+    opt = p.parse_args()
+    tree.open_tree()
+    base, made, _ = commits.compose()
+    if not made:
+        raise Error("series/series has no step yet")
+    mails = write(base, made)
     tap = ktap.Writer()
     print(f"# {len(mails)} mails in {OUT}")
-    # Apart from build's own lock: here a tree and two object folders are used.
-    with open(os.path.join(series.BUILD, ".proof-lock"), "w", encoding="utf-8") as lock:
+    # Apart from build's own lock: here a tree and two object directories are used.
+    with open(os.path.join(paths.BUILD, ".proof-lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         proof_tree(base)
-        applies = prove_am(tap, mails, commits)
+        applies = prove_am(tap, mails, made)
         prove_style(tap, mails)
-        if applies and sys.argv[1:] != ["--no-build"]:
-            prove_build(tap, base, commits, sys.argv[2] if sys.argv[1:] else "")
+        if applies and not opt.no_build:
+            prove_build(tap, base, made, opt.step)
     return tap.status()
 
 
-series.main(main)
+if __name__ == "__main__":
+    cli.main(main)

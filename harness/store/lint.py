@@ -1,24 +1,15 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Style of the scripts, the whole files and the diffs.
+"""Check the style of the scripts, the whole files and the diffs.
 
-usage: lint [--but-checkpatch]
+Speaks TAP: one result for each tool and file set.
 
---but-checkpatch leaves to series-export, which checks the same lines as mails, what
-takes the longest. Speaks TAP: one result for each tool and file set.
-
-exit status: 0 clean, 1 something to mend, as printed.
+exit status: 0 clean, 1 something to fix, as printed
 """
 
-import ast
 import os
 import subprocess
-import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
-import ktap                                                 # noqa: E402
-import series                                               # noqa: E402
+from harness.lib import cli, ktap, paths, series
 
 # What does not suit a file or a diff out of its mail; the mails themselves
 # are checked with all but the sign-off.
@@ -31,49 +22,35 @@ EVENTS = ["--ignore", "OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT"]
 def run(*cmd, data=None):
     """Run a tool: (ok, what it said)."""
     try:
-        job = subprocess.run(cmd, cwd=series.ROOT, input=data, text=True, errors="replace", check=False,
+        job = subprocess.run(cmd, cwd=paths.ROOT, input=data, text=True, errors="replace", check=False,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except FileNotFoundError:
-        return False, f"{cmd[0]} is not installed: run harness/packages check"
+        return False, f"{cmd[0]} is not installed: run 'harness/ti packages check'"
     return job.returncode == 0, job.stdout
 
 
-def scripts():
-    """Scripts of the harness: (shell, python)."""
-    shell, python = [], []
+def shell_scripts():
+    """Scripts in sh, by their suffix or their first line."""
+    found = []
     for top in ("harness", ".ci"):
-        for folder, _, names in os.walk(os.path.join(series.ROOT, top)):
+        for where, _, names in os.walk(os.path.join(paths.ROOT, top)):
             for name in names:
-                path = os.path.relpath(os.path.join(folder, name), series.ROOT)
-                with open(os.path.join(series.ROOT, path), "rb") as f:
+                path = os.path.join(where, name)
+                with open(path, "rb") as f:
                     first = f.readline()
-                if first.startswith(b"#!") and b"python" in first or name.endswith(".py"):
-                    python.append(path)
-                elif first.startswith(b"#!"):
-                    shell.append(path)
-    return sorted(shell), sorted(python)
-
-
-def compiles(paths):
-    """Each Python file parses; nothing is written."""
-    said = []
-    for path in paths:
-        with open(os.path.join(series.ROOT, path), encoding="utf-8") as f:
-            try:
-                ast.parse(f.read(), path)
-            except SyntaxError as e:
-                said.append(str(e))
-    return not said, "\n".join(said)
+                if name.endswith(".sh") or first.startswith(b"#!/bin/sh"):
+                    found.append(os.path.relpath(path, paths.ROOT))
+    return sorted(found)
 
 
 def checkpatch(tap, stored):
     """Whole files with -f, diffs as they are."""
-    tool = os.path.join(series.BASE, "scripts", "checkpatch.pl")
+    tool = os.path.join(paths.BASE, "scripts", "checkpatch.pl")
     for name in stored:
         base = os.path.basename(name)
         if name.endswith(".patch"):
             # By its name, a tracked file would be checked as a source.
-            with open(os.path.join(series.ROOT, name), encoding="utf-8") as f:
+            with open(os.path.join(paths.ROOT, name), encoding="utf-8") as f:
                 ok, said = run(tool, *CHECKPATCH, "-", data=f.read())
         elif base.endswith((".c", ".h", ".S", ".sh", ".py", ".rst")) or base == "Makefile":
             # The layout of events is that of all the others.
@@ -87,10 +64,10 @@ def checkpatch(tap, stored):
 
 def kernel_doc(tap, stored):
     """Kernel-doc comments of new C files are complete."""
-    tool = os.path.join(series.BASE, "scripts", "kernel-doc")
+    tool = os.path.join(paths.BASE, "scripts", "kernel-doc")
     for name in stored:
         if name.endswith((".c", ".h")) and name.startswith(("include/linux/", "kernel/", "arch/")):
-            with open(os.path.join(series.ROOT, name), encoding="utf-8") as f:
+            with open(os.path.join(paths.ROOT, name), encoding="utf-8") as f:
                 if "\n/**\n" not in f.read():
                     continue
             ok, said = run(tool, "-Wall", "-Werror", "-none", name)
@@ -98,32 +75,30 @@ def kernel_doc(tap, stored):
 
 
 def main():
-    if sys.argv[1:] not in ([], ["--but-checkpatch"]):
-        print(__doc__.strip())
-        return 1
+    p = cli.parser(__doc__)
+    p.add_argument("--but-checkpatch", action="store_true",
+                   help="leave to export, which checks the same lines as mails, what takes the longest")
+    opt = p.parse_args()
     tap = ktap.Writer()
-    shell, python = scripts()
-    for path in shell:
-        args = ["-x", "-P", "SCRIPTDIR"]
-        tap.result(f"shellcheck {path}", *run("shellcheck", *args, "-s", "sh", path))
-    tap.result("python syntax", *compiles(python))
+    for path in shell_scripts():
+        tap.result(f"shellcheck {path}", *run("shellcheck", "-s", "sh", path))
+    tap.result("flake8", *run("flake8", "harness"))
     try:
-        steps = series.load()[2]
-        series.validate(steps)
+        series.validate(series.load()[2])
         tap.result("each file in one step", True)
-    except series.Error as e:
+    except cli.Error as e:
         tap.result("each file in one step", False, str(e))
     stored = series.stored_files()
-    texts = [p for p in ("README.md", "Makefile", "series", "harness") if
-             os.path.exists(os.path.join(series.ROOT, p))]
+    texts = [n for n in os.listdir(paths.ROOT) if n.endswith(".md")] + ["Makefile", "series", "harness"]
     # diff cuts off the function that it names at the head of a hunk.
     words = ["codespell", "--quiet-level=3", "--skip=harness/tests,__pycache__",
              "--ignore-regex=^@@.*", "--ignore-words-list=hart,nd"]
-    tap.result("codespell", *run(*words, *texts, *stored))
-    if not sys.argv[1:]:
+    tap.result("codespell", *run(*words, *sorted(texts), *stored))
+    if not opt.but_checkpatch:
         checkpatch(tap, stored)
     kernel_doc(tap, stored)
     return tap.status()
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    cli.main(main)

@@ -1,40 +1,37 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""A tree with the series up to one step, to build and to compare.
+"""Make a tree with the series up to one step, to build and to compare.
 
-usage: step-tree STEP FOLDER         STEP as series/series has it, prctl for instance
+A directory that exists is only written to where it differs, so that a later build is
+incremental.
 
-FOLDER is made if need be. One that is there is only written to where it differs,
-so that a later build is incremental.
-
-exit status: 0 done, 1 there is no such step, or FOLDER has edits.
+exit status: 0 done, 1 there is no such step, or the directory has edits
 """
 
 import os
-import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
-import series                                               # noqa: E402
+from harness.lib import cli, commits, paths, tree
+from harness.lib.git import git
 
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[1].startswith("-"):
-        print(__doc__.strip())
-        return 1
-    name, folder = sys.argv[1], os.path.abspath(sys.argv[2])
-    series.open_tree()
-    commits = {step.slug: commit for step, commit in series.compose()[1]}
-    if name not in commits:
-        raise series.Error(f"{name} is no step of the series, one of {', '.join(commits)}")
-    if not os.path.isdir(os.path.join(folder, ".git")):
-        series.git("clone", "--quiet", "--shared", "--no-checkout", "--no-tags", series.TREE, folder,
-                   cwd=series.BUILD)
-    elif series.git("status", "--porcelain", cwd=folder):
-        raise series.Error(f"{folder} has edits: discard them there with git, or remove it")
-    series.git("checkout", "--quiet", "--detach", commits[name], cwd=folder)
-    print(f"  COMPOSE  up to {name}, {commits[name][:12]}")
+    p = cli.parser(__doc__)
+    p.add_argument("step", metavar="STEP", help="a step as series/series names it: prctl, for instance")
+    p.add_argument("directory", metavar="DIRECTORY", help="where the tree goes; it is made if need be")
+    opt = p.parse_args()
+    where = os.path.abspath(opt.directory)
+    tree.open_tree()
+    made = {step.slug: commit for step, commit in commits.compose()[1]}
+    if opt.step not in made:
+        raise cli.Error(f"{opt.step} is not a step of the series, expected one of {', '.join(made)}")
+    if not os.path.isdir(os.path.join(where, ".git")):
+        git("clone", "--quiet", "--shared", "--no-checkout", "--no-tags", paths.TREE, where,
+            cwd=paths.BUILD)
+    elif git("status", "--porcelain", cwd=where):
+        raise cli.Error(f"{where} has edits: discard them there with git, or remove it")
+    git("checkout", "--quiet", "--detach", made[opt.step], cwd=where)
+    print(f"  COMPOSE  up to {opt.step}, {made[opt.step][:12]}")
     return 0
 
 
-series.main(main)
+if __name__ == "__main__":
+    cli.main(main)

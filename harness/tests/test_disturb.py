@@ -3,7 +3,7 @@
 
 import unittest
 
-import disturb
+from harness.lib import judge
 
 LINE = ('kind={kind} tried={tried} failed={failed} injected={injected} missed={missed} losses={losses} '
         'cause_bad={cause_bad} culprit_known={culprit_known} culprit_bad={culprit_bad} unknown={unknown} stray={stray} '
@@ -21,9 +21,9 @@ def lines(idle=0, number=30, **first):
 class Goals(unittest.TestCase):
     """Which goals a run has missed."""
 
-    def judge(self, text, short=False):
+    def goals(self, text, short=False):
         """The goals that were missed."""
-        return disturb.missed(disturb.total(*disturb.parse(text)), short)
+        return judge.missed(judge.total(*judge.parse(text)), short)
 
     @staticmethod
     def few(**first):
@@ -31,105 +31,101 @@ class Goals(unittest.TestCase):
         return lines(**first).replace("losses=50", "losses=3").replace("culprit_known=50", "culprit_known=3")
 
     def test_all_are_met(self):
-        self.assertEqual(self.judge(lines()), [])
+        self.assertEqual(self.goals(lines()), [])
 
     def test_recall(self):
-        self.assertIn("recall", self.judge(lines(missed=1))[0])
+        self.assertIn("recall", self.goals(lines(missed=1))[0])
 
     def test_false_alarm_in_a_kind(self):
-        self.assertIn("1 false alarms", self.judge(lines(stray=1))[0])
+        self.assertIn("1 false alarms", self.goals(lines(stray=1))[0])
 
     def test_false_alarm_without_a_disturber(self):
-        self.assertIn("2 false alarms", self.judge(lines(idle=2))[0])
+        self.assertIn("2 false alarms", self.goals(lines(idle=2))[0])
 
     def test_unknown(self):
-        self.assertIn("unknown", self.judge(lines(unknown=1))[0])
+        self.assertIn("unknown", self.goals(lines(unknown=1))[0])
 
     def test_cause(self):
-        self.assertEqual(self.judge(lines(cause_bad=15)), [])
-        self.assertIn("cause 98.93 %", self.judge(lines(cause_bad=16))[0])
+        self.assertEqual(self.goals(lines(cause_bad=15)), [])
+        self.assertIn("cause 98.93 %", self.goals(lines(cause_bad=16))[0])
 
     def test_culprit(self):
-        self.assertEqual(self.judge(lines(culprit_bad=15)), [])
-        self.assertIn("culprit 98.93 %", self.judge(lines(culprit_bad=16))[0])
+        self.assertEqual(self.goals(lines(culprit_bad=15)), [])
+        self.assertIn("culprit 98.93 %", self.goals(lines(culprit_bad=16))[0])
 
     def test_two_wrong_ones_are_let_pass_in_a_short_run(self):
         for what in ("cause", "culprit"):
             two, three = (self.few(**{what + "_bad": n}) for n in (2, 3))
-            self.assertEqual(self.judge(two, short=True), [])
-            self.assertIn(f"{what} 97.77 %", self.judge(two)[0])
-            self.assertIn(f"{what} 96.66 %", self.judge(three, short=True)[0])
+            self.assertEqual(self.goals(two, short=True), [])
+            self.assertIn(f"{what} 97.77 %", self.goals(two)[0])
+            self.assertIn(f"{what} 96.66 %", self.goals(three, short=True)[0])
 
     def test_two_of_each_are_let_pass_together(self):
-        self.assertEqual(self.judge(self.few(cause_bad=2, culprit_bad=2), short=True), [])
+        self.assertEqual(self.goals(self.few(cause_bad=2, culprit_bad=2), short=True), [])
 
     def test_nothing_else_is_let_pass_in_a_short_run(self):
         for name, said in (("missed", "recall"), ("stray", "false alarms"), ("unknown", "unknown causes")):
-            self.assertIn(said, self.judge(self.few(**{name: 1}), short=True)[0])
+            self.assertIn(said, self.goals(self.few(**{name: 1}), short=True)[0])
 
     def test_many_losses_may_have_more_wrong_ones_in_a_short_run(self):
-        self.assertEqual(self.judge(lines(cause_bad=15), short=True), [])
-        self.assertIn("cause 98.93 %", self.judge(lines(cause_bad=16), short=True)[0])
+        self.assertEqual(self.goals(lines(cause_bad=15), short=True), [])
+        self.assertIn("cause 98.93 %", self.goals(lines(cause_bad=16), short=True)[0])
 
     def test_fewer_kinds_than_here(self):
-        figures = disturb.total(*disturb.parse(lines(number=30)))
-        self.assertEqual(disturb.missed(figures, False, 30), [])
-        self.assertIn("30 kinds", disturb.missed(figures, False, 31)[0])
+        figures = judge.total(*judge.parse(lines(number=30)))
+        self.assertEqual(judge.missed(figures, False, 30), [])
+        self.assertIn("30 kinds", judge.missed(figures, False, 31)[0])
 
     def test_too_few_kinds(self):
-        self.assertIn("24 kinds", self.judge(lines(number=24))[0])
+        self.assertIn("24 kinds", self.goals(lines(number=24))[0])
 
     def test_a_kind_that_caused_nothing_does_not_count(self):
-        self.assertIn("24 kinds", self.judge(lines(number=25, injected=0, losses=0))[0])
+        self.assertIn("24 kinds", self.goals(lines(number=25, injected=0, losses=0))[0])
 
     def test_too_few_losses(self):
         few = lines(number=25).replace("losses=50", "losses=30")
-        self.assertIn("750 losses", self.judge(few)[0])
-        self.assertEqual(self.judge(few, short=True), [])
+        self.assertIn("750 losses", self.goals(few)[0])
+        self.assertEqual(self.goals(few, short=True), [])
 
     def test_a_run_that_did_not_end(self):
-        with self.assertRaises(disturb.Bad):
-            disturb.parse(lines().replace("done=1", ""))
+        with self.assertRaises(judge.Bad):
+            judge.parse(lines().replace("done=1", ""))
 
     def test_what_was_seen_is_no_result(self):
         seen = "seen kind=kind0 cause=7 what=ipi_mb culprit=sibling culprit_cpu=1 times=3\n"
-        self.assertEqual(disturb.parse(seen + lines()), disturb.parse(lines()))
+        self.assertEqual(judge.parse(seen + lines()), judge.parse(lines()))
 
     def test_a_kind_that_is_not_provoked_any_more(self):
-        kinds, _ = disturb.parse(lines(tried=0, injected=0, losses=0, note="no such file"))
-        self.assertEqual(disturb.gone(kinds, []), ["kind0 could not be provoked: no such file"])
-        self.assertEqual(disturb.gone(kinds, ["kind0"]), [])
+        kinds, _ = judge.parse(lines(tried=0, injected=0, losses=0, note="no such file"))
+        self.assertEqual(judge.gone(kinds, []), ["kind0 could not be provoked: no such file"])
+        self.assertEqual(judge.gone(kinds, ["kind0"]), [])
 
     def test_a_kind_that_never_is_provoked(self):
         text = lines(tried=0, injected=0, losses=0, note="why").replace("tried=0", "never=1 tried=0")
-        self.assertEqual(disturb.gone(disturb.parse(text)[0], []), [])
+        self.assertEqual(judge.gone(judge.parse(text)[0], []), [])
 
     def test_a_kind_that_causes_nothing_is_not_gone(self):
-        self.assertEqual(disturb.gone(disturb.parse(lines(injected=0, losses=0))[0], []), [])
+        self.assertEqual(judge.gone(judge.parse(lines(injected=0, losses=0))[0], []), [])
 
     def test_counters(self):
-        self.assertEqual(disturb.miscounted("counter=irq counted=3 told=3\n"), [])
-        self.assertIn("did not say", disturb.miscounted("done=1\n")[0])
-        self.assertEqual(disturb.miscounted("counter=irq counted=3 told=3\ncounter=nmi counted=2 told=1\n"),
+        self.assertEqual(judge.miscounted("counter=irq counted=3 told=3\n"), [])
+        self.assertIn("did not say", judge.miscounted("done=1\n")[0])
+        self.assertEqual(judge.miscounted("counter=irq counted=3 told=3\ncounter=nmi counted=2 told=1\n"),
                          ["the kernel counted 2 losses by nmi, the thread was told of 1"])
 
     def test_never_rounded_up(self):
-        self.assertEqual(disturb.percent(99999, 100000), 99.99)
+        self.assertEqual(judge.percent(99999, 100000), 99.99)
 
     def test_summary(self):
-        figures = disturb.total(*disturb.parse(lines()))
-        self.assertEqual(disturb.summary("vax", figures),
+        figures = judge.total(*judge.parse(lines()))
+        self.assertEqual(judge.summary("vax", figures),
                          "DISTURB arch=vax kinds=30 injected=1200 recall=100.00 false=0 "
                          "cause=100.00 culprit=100.00 unknown=0")
 
     def test_table_says_why_a_kind_caused_nothing(self):
-        kinds, _ = disturb.parse(lines(injected=0, losses=0, note="not here"))
-        self.assertIn("nothing, tried 40 times: not here", disturb.table(kinds)[1])
+        kinds, _ = judge.parse(lines(injected=0, losses=0, note="not here"))
+        self.assertIn("nothing, tried 40 times: not here", judge.table(kinds)[1])
 
     def test_table_tells_what_could_not_be_provoked(self):
-        kinds, _ = disturb.parse(lines(injected=0, losses=0, failed=40, note="EPERM"))
-        self.assertIn("not provoked, tried 40 times: EPERM", disturb.table(kinds)[1])
-
-
-if __name__ == "__main__":
-    unittest.main()
+        kinds, _ = judge.parse(lines(injected=0, losses=0, failed=40, note="EPERM"))
+        self.assertIn("not provoked, tried 40 times: EPERM", judge.table(kinds)[1])

@@ -10,15 +10,14 @@ import subprocess
 import tempfile
 import unittest
 
-import ktap
+from harness.lib import ktap, paths
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-HARNESS = os.path.dirname(HERE)
 
 
 def tool(name, *args, **env):
     """Run a tool of the harness: (exit status, output)."""
-    run = subprocess.run([os.path.join(HARNESS, name), *args], text=True, check=False,
+    run = subprocess.run(paths.program(name, *args), text=True, check=False,
                          env=dict(os.environ, **env), stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT)
     return run.returncode, run.stdout
@@ -46,7 +45,7 @@ class Splats(unittest.TestCase):
         for path in self.logs("bad"):
             with open(path, encoding="utf-8") as f:
                 lines += f.read().splitlines()
-        with open(os.path.join(HARNESS, "splat-patterns.txt"), encoding="utf-8") as f:
+        with open(os.path.join(paths.HARNESS, "check", "splat-patterns.txt"), encoding="utf-8") as f:
             words = [w for w in f.read().splitlines() if w and not w.startswith("#")]
         for word in words:
             self.assertTrue(any(re.search(word, line) for line in lines), word)

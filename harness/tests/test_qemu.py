@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-import qemu
+from harness.lib import qemu
 
 
 class Emulator(unittest.TestCase):

@@ -7,9 +7,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-import arch
-import lanes
-import stages
+from harness.lib import arch, cli, conf, lanes, paths, stages
 
 # A tester that fails as long as there is no file, and leaves one.
 ONCE = """#!/bin/sh
@@ -23,28 +21,32 @@ BAD = "echo '1..2'; echo '# why'; echo 'not ok 1 loss_test: a'; echo 'ok 2 loss_
 
 
 class Fake(unittest.TestCase):
-    """A harness of scripts in a folder of its own."""
+    """A harness of scripts in a directory of its own."""
 
     def setUp(self):
         # Closed by the cleanup.
         self.tmp = tempfile.TemporaryDirectory()        # pylint: disable=consider-using-with
         self.addCleanup(self.tmp.cleanup)
         os.mkdir(os.path.join(self.tmp.name, "logs"))
-        for name, value in (("HARNESS", self.tmp.name),
+        for name, value in (("TI", os.path.join(self.tmp.name, "ti")),
                             ("LOGS", os.path.join(self.tmp.name, "logs"))):
-            patch = mock.patch.object(arch, name, value)
+            patch = mock.patch.object(paths, name, value)
             patch.start()
             self.addCleanup(patch.stop)
+        self.write("ti", f'#!/bin/sh\nname=$1\nshift\nexec "{self.tmp.name}/$name" "$@"\n')
         self.said = []
         self.run_of = stages.Stages(say=self.said.append)
 
-    def program(self, name, text):
-        """Put a program there; {tmp} in it is the folder."""
+    def write(self, name, text):
+        """Write a script."""
         path = os.path.join(self.tmp.name, name)
-        text = ONCE.replace("{run}", text).replace("{tmp}", self.tmp.name)
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
         os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
+
+    def program(self, name, text):
+        """Put a program there; {tmp} in it is the directory."""
+        self.write(name, ONCE.replace("{run}", text).replace("{tmp}", self.tmp.name))
 
     def args(self):
         """The arguments of each run."""
@@ -58,7 +60,7 @@ class Fake(unittest.TestCase):
 
     def kept(self, *path):
         """What a kept log has."""
-        with open(os.path.join(arch.LOGS, "flaky", *path), encoding="utf-8") as f:
+        with open(os.path.join(paths.LOGS, "flaky", *path), encoding="utf-8") as f:
             return f.read()
 
 
@@ -209,8 +211,68 @@ class Commands(Fake):
         self.assertEqual(self.counts(), (0, 1, 0, 0))
 
 
+class Tools(Fake):
+    """The tools in a guest: a result for each expectation, and the lane again as a whole."""
+
+    GOOD = "echo 1..3; echo ok 1 g: a; echo ok 2 g: b; echo ok 3 g: c"
+    TWO = "echo 1..3; echo ok 1 g: a; echo not ok 2 g: b; echo not ok 3 g: c; exit 1"
+    DEAD = "echo 1..1; echo '# | boot: the guest died'; echo 'not ok 1 g: boot'; exit 1"
+
+    def test_each_expectation_counts(self):
+        self.program("taskiso", self.GOOD)
+        self.run_of.tap("x86_64-taskiso", "taskiso", "x86_64")
+        self.assertEqual(self.counts(), (3, 0, 0, 0))
+
+    def test_an_accident_is_one_however_many_results_it_took(self):
+        self.program("taskiso", f"if {FIRST_RUN}; then {self.TWO}; else {self.GOOD}; fi")
+        self.run_of.tap("x86_64-taskiso", "taskiso", "x86_64")
+        self.assertEqual(self.args(), ["x86_64", "x86_64"])
+        self.assertEqual(self.counts(), (1, 0, 0, 1))
+        self.assertIn("not ok 2", self.kept("x86_64-taskiso", "first", "check-x86_64-taskiso.log"))
+        self.assertEqual(self.run_of.flaky, ["x86_64-taskiso: g: b and 1 more"])
+
+    def test_what_a_dead_guest_did_not_say_counts_the_second_time(self):
+        self.program("tracers", f"if {FIRST_RUN}; then {self.DEAD}; else "
+                     f"{self.GOOD.replace('1..3', '1..4')}; echo ok 4 g: boot; fi")
+        self.run_of.tap("x86_64-tracers", "tracers")
+        self.assertEqual(self.counts(), (3, 0, 0, 1))
+
+    def test_fails_twice(self):
+        self.program("taskiso", self.TWO)
+        self.run_of.tap("x86_64-taskiso", "taskiso")
+        self.assertEqual(self.counts(), (1, 2, 0, 0))
+
+    def test_a_splat_is_never_flaky(self):
+        self.program("taskiso", self.DEAD.replace("the guest died", stages.COMPLAINT))
+        self.run_of.tap("x86_64-taskiso", "taskiso")
+        self.assertEqual(len(self.args()), 1)
+        self.assertEqual(self.counts(), (0, 1, 0, 0))
+
+
 class Lanes(unittest.TestCase):
     """Names of lanes."""
+
+    def test_lanes_that_an_architecture_is_without_have_a_reason(self):
+        skipped = [reason for isa in arch.known() for reason in lanes.of(isa)[1]]
+        for isa in arch.known():
+            for word in lanes.REASONS:
+                named = f"{isa}: {lanes.REASONS[word]}: "
+                self.assertNotEqual(word in arch.words(isa, "LANES"),
+                                    any(reason.startswith(named) for reason in skipped), (isa, word))
+
+    def test_new_architecture(self):
+        """A .conf is all that the harness needs of it."""
+        settings = {"ORDER": "9", "LANES": "two silence", "NO_DISTURB": "because"}
+        with mock.patch.object(arch, "known", lambda: ["vax"]), \
+                mock.patch.object(conf, "read", lambda path: settings):
+            found, skipped = lanes.of("vax")
+        self.assertEqual([lane.name for lane in found], ["vax", "vax-two", "vax-silence"])
+        self.assertEqual(skipped, ["vax: disturbed in each known way: because"])
+
+    def test_unknown_word(self):
+        with mock.patch.object(arch, "words", lambda *_: ["nonsense"]):
+            with self.assertRaisesRegex(cli.Error, "'nonsense' in the .conf of x86_64 is not a lane"):
+                lanes.of("x86_64")
 
     def test_each_lane_can_be_named(self):
         for isa in arch.known():
@@ -224,7 +286,7 @@ class Lanes(unittest.TestCase):
         self.assertEqual(len(names), len(set(names)))
 
     def test_no_such_lane(self):
-        with self.assertRaisesRegex(SystemExit, "no lane of x86_64, which are: x86_64 "):
+        with self.assertRaisesRegex(cli.Error, "no lane of x86_64, which are: x86_64 "):
             lanes.named("x86_64-nonsense")
 
     def test_text_is_also_patched_by_turns(self):

@@ -7,17 +7,18 @@ import subprocess
 import tempfile
 import unittest
 
-HARNESS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+from harness.lib import paths
+
 SMP = "".join(f"int line{n};\n" for n in range(1, 41))
 
 
-class Store(unittest.TestCase):
-    """A repository in a temporary folder, with this harness."""
+class Repository(unittest.TestCase):
+    """A repository in a temporary directory, with this harness."""
 
     def setUp(self):
         self.top = tempfile.mkdtemp(prefix="store-")
         self.addCleanup(shutil.rmtree, self.top)
-        shutil.copytree(HARNESS, f"{self.top}/harness",
+        shutil.copytree(paths.HARNESS, f"{self.top}/harness",
                         ignore=shutil.ignore_patterns("__pycache__", "tests"))
         self.write("src/Makefile", "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 9\n")
         self.write("src/kernel/smp.c", SMP)
@@ -32,7 +33,7 @@ class Store(unittest.TestCase):
         self.assertEqual(self.tool("fetch-base", BASE=f"{self.top}/src")[0], 0)
 
     def write(self, path, text):
-        """Write a file below the temporary folder."""
+        """Write a file below the temporary directory."""
         full = os.path.join(self.top, path)
         os.makedirs(os.path.dirname(full), exist_ok=True)
         with open(full, "w", encoding="utf-8") as f:
@@ -45,8 +46,8 @@ class Store(unittest.TestCase):
 
     def tool(self, name, *args, **env):
         """Run a tool of the copied harness: (exit status, output)."""
-        clean = {k: v for k, v in os.environ.items() if k not in ("BASE", "BUILD")}
-        run = subprocess.run([f"{self.top}/harness/{name}", *args], text=True, check=False,
+        clean = {k: v for k, v in os.environ.items() if k not in ("BASE", "BUILD", "PYTHONPATH")}
+        run = subprocess.run([f"{self.top}/harness/ti", name, *args], text=True, check=False,
                              env=dict(clean, **env), stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT)
         return run.returncode, run.stdout
@@ -62,6 +63,10 @@ class Store(unittest.TestCase):
         status, said = self.tool(name, *args, **env)
         self.assertNotEqual(status, 0, said)
         return said
+
+
+class Store(Repository):
+    """What compose, refresh and fetch-base do."""
 
     def test_compose(self):
         self.good("compose")
@@ -112,7 +117,7 @@ class Store(unittest.TestCase):
 
     def test_folder_of_a_step(self):
         self.write("series/series", self.read("series/series") +
-                   "step two | two: A folder\n    tools/t/\n")
+                   "step two | two: A directory\n    tools/t/\n")
         self.write("series/two.txt", "More.\n")
         self.write("tools/t/a.c", "int a;\n")
         self.good("compose")
@@ -168,7 +173,7 @@ class Store(unittest.TestCase):
     def test_wrong_version(self):
         self.write("other/Makefile", "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 1\n")
         said = self.bad("fetch-base", BASE=f"{self.top}/other", BUILD=f"{self.top}/b2")
-        self.assertIn("not a v7.3.x tree", said)
+        self.assertIn("is not Linux 7.3.x (its Makefile says '6.12.1')", said)
         self.assertFalse(os.path.exists(f"{self.top}/b2/base"))
 
     def test_wrong_checksum(self):
@@ -182,7 +187,3 @@ class Store(unittest.TestCase):
         subprocess.run(["tar", "-C", self.top, "-czf", f"{self.top}/l.tar.gz", "src"], check=True)
         self.good("fetch-base", BASE=f"{self.top}/l.tar.gz", BUILD=f"{self.top}/b3")
         self.assertTrue(os.path.exists(f"{self.top}/b3/base/kernel/smp.c"))
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -9,13 +9,14 @@ import subprocess
 import tempfile
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SOURCE = os.path.join(ROOT, "tools", "task_isolation")
+from harness.lib import paths
+
+SOURCE = os.path.join(paths.ROOT, "tools", "task_isolation")
 CHANGE = "boot line, what to change:\n"
 
 
 class Taskiso(unittest.TestCase):
-    """In a folder of its own."""
+    """In a directory of its own."""
 
     def setUp(self):
         self.out = tempfile.mkdtemp()
@@ -242,7 +243,7 @@ class Taskiso(unittest.TestCase):
 
     def test_each_blocker_has_words(self):
         words = self.words()
-        with open(os.path.join(ROOT, "include/uapi/linux/task_isolation.h"), encoding="utf-8") as f:
+        with open(os.path.join(paths.ROOT, "include/uapi/linux/task_isolation.h"), encoding="utf-8") as f:
             shifts = [int(line.split("<<")[1].split(")")[0]) for line in f
                       if line.startswith("#define TASK_ISOLATION_BLOCKER_") and "<<" in line]
         self.assertGreater(len(shifts), 10)
@@ -271,7 +272,3 @@ class Taskiso(unittest.TestCase):
                               os.path.join(SOURCE, "taskiso.1")], text=True, check=False,
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.assertEqual((run.returncode, run.stdout), (0, ""))
-
-
-if __name__ == "__main__":
-    unittest.main()

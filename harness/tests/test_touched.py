@@ -5,7 +5,7 @@ import os
 import tempfile
 import unittest
 
-import touched
+from harness.lib import touched
 
 TREE = {
     "kernel/Makefile": "obj-y := always.o\nobj-$(CONFIG_A) += chosen.o sub/\n"
@@ -22,13 +22,13 @@ TREE = {
 
 
 class Touched(unittest.TestCase):
-    """A tree of one folder and one below it."""
+    """A tree of one directory and one below it."""
 
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.tree = os.path.join(self.folder.name, "tree")
-        self.obj = os.path.join(self.folder.name, "obj")
+        where = tempfile.TemporaryDirectory()       # pylint: disable=consider-using-with
+        self.addCleanup(where.cleanup)
+        self.tree = os.path.join(where.name, "tree")
+        self.obj = os.path.join(where.name, "obj")
         for path, text in TREE.items():
             full = os.path.join(self.tree, path)
             os.makedirs(os.path.dirname(full), exist_ok=True)
@@ -49,7 +49,7 @@ class Touched(unittest.TestCase):
             self.tree, ["kernel/always.c", "kernel/inner.c", "tools/x.c"], "x86"))
 
     def test_option(self):
-        """Objects, parts of objects and folders of options that are off are out."""
+        """Objects, parts of objects and directories of options that are off are out."""
         objs = ["kernel/always.o", "kernel/chosen.o", "kernel/part.o", "kernel/sub/deep.o"]
         self.assertEqual(["kernel/always.o"], self.configured("", *objs))
         self.assertEqual(["kernel/always.o", "kernel/chosen.o", "kernel/sub/deep.o"],

@@ -1,10 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """The harness's own tests, as TAP.
 
-usage: run [PATTERN]        only tests whose name contains PATTERN
-
-exit status: 0 all passed, 1 not.
+exit status: 0 all passed, 1 not
 """
 
 import os
@@ -12,10 +9,9 @@ import sys
 import traceback
 import unittest
 
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
-import ktap                                                 # noqa: E402
+from harness.lib import cli, ktap, paths
+
+TESTS = os.path.join(paths.HARNESS, "tests")
 
 
 class Tap(unittest.TestResult):
@@ -42,13 +38,19 @@ class Tap(unittest.TestResult):
 
 
 def main():
+    p = cli.parser(__doc__)
+    p.add_argument("pattern", metavar="PATTERN", nargs="?", default="",
+                   help="only tests whose name contains it: test_store, Witness, ...")
+    opt = p.parse_args()
+    sys.path.insert(0, TESTS)
     loader = unittest.TestLoader()
-    if sys.argv[1:]:
-        loader.testNamePatterns = [f"*{sys.argv[1]}*"]
-    suite = loader.discover(HERE, "test_*.py")
+    if opt.pattern:
+        loader.testNamePatterns = [f"*{opt.pattern}*"]
+    suite = loader.discover(TESTS, "test_*.py", TESTS)
     tap = ktap.Writer()
     suite.run(Tap(tap))
     return tap.status()
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    cli.main(main)
