@@ -161,6 +161,8 @@ def write_back(now):
                     drop.add(entry.name)
                     writeback.remove(entry)
                 entry = series.Entry(patch_name(path, step, steps, was), step)
+                entry.target = path
+                step.entries.append(entry)
                 if not any(entry.name.startswith(d) for d in step.directories):
                     add.setdefault(step.slug, []).append(entry.name)
             elif (was, is_now) == (blob(before_old, path, TREE), blob(old, path, TREE)):

@@ -4,72 +4,14 @@
 import os
 import shutil
 import subprocess
-import tempfile
-import unittest
 
-from harness.lib import paths
-
-SMP = "".join(f"int line{n};\n" for n in range(1, 41))
-
-
-class Repository(unittest.TestCase):
-    """A repository in a temporary directory, with this harness."""
-
-    def setUp(self):
-        self.top = tempfile.mkdtemp(prefix="store-")
-        self.addCleanup(shutil.rmtree, self.top)
-        shutil.copytree(paths.HARNESS, f"{self.top}/harness",
-                        ignore=shutil.ignore_patterns("__pycache__", "tests"))
-        self.write("src/Makefile", "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 9\n")
-        self.write("src/kernel/smp.c", SMP)
-        self.write("src/.gitignore", ".*\n/*\n*.o\n")
-        self.write("series/series", "author A B <a@localhost>\ndate 1767225600\n"
-                   "step one | one: Add it\n    kernel/new.c\n    kernel/smp.c.patch\n")
-        self.write("series/one.txt", "Why it is needed.\n")
-        self.write("kernel/new.c", "int new;\n")
-        self.write("kernel/smp.c.patch", "--- a/kernel/smp.c\n+++ b/kernel/smp.c\n"
-                   "@@ -4,5 +4,5 @@\n int line4;\n int line5;\n-int line6;\n+int six;\n"
-                   " int line7;\n int line8;\n")
-        self.assertEqual(self.tool("fetch-base", BASE=f"{self.top}/src")[0], 0)
-
-    def write(self, path, text):
-        """Write a file below the temporary directory."""
-        full = os.path.join(self.top, path)
-        os.makedirs(os.path.dirname(full), exist_ok=True)
-        with open(full, "w", encoding="utf-8") as f:
-            f.write(text)
-
-    def read(self, path):
-        """Read one."""
-        with open(os.path.join(self.top, path), encoding="utf-8") as f:
-            return f.read()
-
-    def tool(self, name, *args, **env):
-        """Run a tool of the copied harness: (exit status, output)."""
-        clean = {k: v for k, v in os.environ.items() if k not in ("BASE", "BUILD", "PYTHONPATH")}
-        run = subprocess.run([f"{self.top}/harness/ti", name, *args], text=True, check=False,
-                             env=dict(clean, **env), stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT)
-        return run.returncode, run.stdout
-
-    def good(self, name, *args, **env):
-        """Run a tool that has to succeed."""
-        status, said = self.tool(name, *args, **env)
-        self.assertEqual(status, 0, said)
-        return said
-
-    def bad(self, name, *args, **env):
-        """Run a tool that has to refuse."""
-        status, said = self.tool(name, *args, **env)
-        self.assertNotEqual(status, 0, said)
-        return said
+from repository import SMP, Repository
 
 
 class Store(Repository):
     """What compose, refresh and fetch-base do."""
 
     def test_compose(self):
-        self.good("compose")
         self.assertEqual(self.read("build/tree/kernel/new.c"), "int new;\n")
         self.assertIn("int six;", self.read("build/tree/kernel/smp.c"))
         self.good("compose", "--check")
@@ -80,20 +22,17 @@ class Store(Repository):
         self.assertEqual(self.good("compose").split()[-1], first)
 
     def test_compose_leaves_what_did_not_change(self):
-        self.good("compose")
         before = os.stat(f"{self.top}/build/tree/kernel/smp.c").st_mtime_ns
         self.write("kernel/new.c", "int newer;\n")
         self.good("compose")
         self.assertEqual(os.stat(f"{self.top}/build/tree/kernel/smp.c").st_mtime_ns, before)
 
     def test_compose_keeps_edits(self):
-        self.good("compose")
         self.write("build/tree/kernel/new.c", "int edited;\n")
         self.assertIn("make refresh", self.bad("compose"))
         self.assertEqual(self.read("build/tree/kernel/new.c"), "int edited;\n")
 
     def test_refresh_is_exact(self):
-        self.good("compose")
         self.write("build/tree/kernel/new.c", "int edited;  ")
         self.write("build/tree/kernel/smp.c", SMP.replace("line30;", "thirty;"))
         self.good("refresh")
@@ -103,14 +42,12 @@ class Store(Repository):
         self.assertIn("thirty", self.read("build/tree/kernel/smp.c"))
 
     def test_refresh_twice(self):
-        self.good("compose")
         for text in ("int a;\n", "int b;\n"):
             self.write("build/tree/kernel/new.c", text)
             self.good("refresh")
             self.assertEqual(self.read("kernel/new.c"), text)
 
     def test_refresh_names_a_new_path(self):
-        self.good("compose")
         self.write("build/tree/kernel/other.c", "int other;\n")
         self.assertIn("add kernel/other.c to series/series", self.bad("refresh"))
         self.assertFalse(os.path.exists(f"{self.top}/kernel/other.c"))
@@ -127,7 +64,6 @@ class Store(Repository):
         self.assertEqual(self.read("tools/t/b.c"), "int b;\n")
 
     def test_refresh_sees_a_conflict(self):
-        self.good("compose")
         self.write("build/tree/kernel/new.c", "int there;\n")
         self.write("kernel/new.c", "int here;\n")
         self.assertIn("edited here and in build/tree", self.bad("refresh"))
