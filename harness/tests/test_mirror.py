@@ -14,8 +14,6 @@ from harness.lib import arch
 
 PINNED = "7.3.4-1"
 SUITE = "some-backports"
-DIFF = "--- a/kernel/smp.c\n+++ b/kernel/smp.c\n@@ -4,5 +4,5 @@\n int line4;\n int line5;\n-int line6;\n" \
-    "+int six;\n int line7;\n int line8;\n"
 
 
 @unittest.skipUnless(shutil.which("apt-get") and shutil.which("dpkg-deb"), "not Debian")
