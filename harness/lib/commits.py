@@ -15,12 +15,16 @@ from harness.lib.cli import Error
 from harness.lib.git import git, identity
 
 
-def add_files(entries, index, repo):
-    """Put whole files into the index, all of a step at once."""
+def add_files(entries, index, repo, first=None):
+    """Put whole files into the index, all of a step at once.
+
+    first: the lines of the index for those which later steps change, see first_states().
+    """
     names = "".join(e.file + "\n" for e in entries)
     blobs = git("hash-object", "-w", "--no-filters", "--stdin-paths", data=names, cwd=repo).split()
     lines = [f"{'100755' if os.access(e.file, os.X_OK) else '100644'} {blob}\t{e.target}\n"
              for e, blob in zip(entries, blobs)]
+    lines = [(first or {}).get(e.target, line) for e, line in zip(entries, lines)]
     git("update-index", "--add", "--index-info", env=index, data="".join(lines), cwd=repo)
 
 
@@ -35,22 +39,24 @@ def displaced(said):
     return found
 
 
-def apply_diffs(entries, index, repo):
+def apply_diffs(entries, index, repo, undo=False):
     """Put diffs into the index, all of a step at once: each must apply at its lines."""
-    run = git("apply", "--cached", "--verbose", "--whitespace=nowarn", *(e.file for e in entries),
-              env=index, cwd=repo, check=False)
+    run = git("apply", "--cached", "--verbose", "--whitespace=nowarn", *["--reverse"] * undo,
+              *(e.file for e in entries), env=index, cwd=repo, check=False)
     said = (run.stdout + run.stderr).strip()
     if run.returncode and len(entries) > 1:
         # Which one is it? Nothing was applied.
         for e in entries:
-            apply_diffs([e], index, repo)
+            apply_diffs([e], index, repo, undo)
     name, target = entries[0].name, entries[0].target
+    hint = (f"{target} stands as it is after the last step, with what {name} adds: "
+            "edit it in build/tree, and run 'make refresh'\n") if undo else ""
     if run.returncode:
-        raise Error(f"{name} does not apply to the base:\n{said}")
+        raise Error(f"{name} " + ("can't be undone: " + hint if undo else "does not apply to the base:\n") + said)
     moved = displaced(said)
     for e in entries:
         if e.target in moved:
-            raise Error(f"{e.name} applies, but not at its lines:\n{said}")
+            raise Error(f"{e.name} applies, but not at its lines:\n{hint}{said}")
     touched = re.findall(r"^Applied patch (.*) cleanly", said, re.M)
     if touched == [e.target for e in entries]:
         return
@@ -59,13 +65,40 @@ def apply_diffs(entries, index, repo):
     raise Error(f"{name} changes {', '.join(touched) or 'nothing'}, not only {target}")
 
 
-def apply_step(step, index, repo):
+def present(step):
+    """The entries of a step whose files exist; the diff of a whole file needs that one, too."""
+    return [e for e in step.entries if os.path.isfile(e.file) and
+            (not (e.is_patch and e.own) or os.path.isfile(os.path.join(paths.ROOT, e.target)))]
+
+
+def first_states(steps, index, repo):
+    """What the step that adds a file has of it, if others change it: {path: its line in the index}.
+
+    The file is stored as it is after the last one.
+    """
+    diffs = [[e for e in present(step) if e.is_patch and e.own] for step in steps]
+    changed = {e.target for entries in diffs for e in entries}
+    if not changed:
+        return {}
+    git("read-tree", "--empty", env=index, cwd=repo)
+    add_files([e for s in steps for e in present(s) if not e.is_patch and e.target in changed], index, repo)
+    for entries in reversed(diffs):
+        if entries:
+            apply_diffs(entries, index, repo, undo=True)
+    found = {}
+    for line in git("ls-files", "--stage", "-z", env=index, cwd=repo).split("\0")[:-1]:
+        (mode, blob, _), path = line.partition("\t")[0].split(), line.partition("\t")[2]
+        found[path] = f"{mode} {blob}\t{path}\n"
+    return found
+
+
+def apply_step(step, index, repo, first):
     """Put the entries of a step whose files exist into the index."""
-    there = [e for e in step.entries if os.path.isfile(e.file)]
+    there = present(step)
     whole = [e for e in there if not e.is_patch]
     diffs = [e for e in there if e.is_patch]
     if whole:
-        add_files(whole, index, repo)
+        add_files(whole, index, repo, first)
     if diffs:
         apply_diffs(diffs, index, repo)
 
@@ -103,9 +136,10 @@ def commit_steps(base, author, date, steps, missing_ok, repo):
     commits = []
     parent = base
     try:
+        first = first_states(steps, index, repo)
         git("read-tree", base, env=index, cwd=repo)
         for step in steps:
-            apply_step(step, index, repo)
+            apply_step(step, index, repo, first)
             tree = git("write-tree", env=index, cwd=repo).strip()
             message = step.subject + "\n" if missing_ok else step.message()
             date += 60

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """The store, which is the kernel files and diffs of this repository, and its order in
-series/series."""
+series/series.
+
+The series is made of sets. Each is posted by itself, with a cover letter, and applies on
+those before it. series/SET has the texts of its mails.
+"""
 
 import os
 import re
@@ -27,33 +31,49 @@ class Entry:
         self.file = os.path.join(paths.ROOT, name)
         self.is_patch = name.endswith(".patch")
         self.target = None              # path in the kernel tree, see resolve()
+        self.own = not self.is_patch    # it is of a file that the series adds
 
 
 class Step:
     """One mail of the series."""
 
-    def __init__(self, slug, subject):
+    def __init__(self, slug, subject, part):
         self.slug = slug
         self.subject = subject
+        self.set = part
         self.entries = []
         self.directories = []           # entries that end in a slash
 
     def message(self):
         """Subject and changelog of this step's commit."""
-        path = os.path.join(paths.ROOT, "series", self.slug + ".txt")
-        if not os.path.exists(path):
-            raise Error(f"series/{self.slug}.txt is missing: the changelog of step {self.slug}")
-        with open(path, encoding="utf-8") as f:
-            return f"{self.subject}\n\n{f.read().strip()}\n"
+        text = read_text(self.set, self.slug, f"the changelog of step {self.slug}")
+        return f"{self.subject}\n\n{text}\n"
 
     def entry(self, target):
         """The entry for a path of the kernel tree, or None."""
         return next((e for e in self.entries if e.target == target), None)
 
 
+def read_text(part, name, what):
+    """A text of a set."""
+    path = f"series/{part}/{name}.txt"
+    if not os.path.exists(os.path.join(paths.ROOT, path)):
+        raise Error(f"{path} is missing: {what}")
+    with open(os.path.join(paths.ROOT, path), encoding="utf-8") as f:
+        return f.read().strip()
+
+
+def sets(steps):
+    """{name of a set: its steps}, in their order."""
+    found = {}
+    for step in steps:
+        found.setdefault(step.set, []).append(step)
+    return found
+
+
 def load():
     """Read series/series: (author, date, steps)."""
-    author = date = None
+    author = date = part = None
     steps = []
     with open(SERIES, encoding="utf-8") as f:
         lines = f.read().splitlines()
@@ -76,13 +96,19 @@ def load():
             author = rest.strip()
         elif word == "date":
             date = int(rest)
+        elif word == "set":
+            part = rest.strip()
+            if not re.fullmatch(r"[a-z0-9-]+", part) or any(s.set == part for s in steps):
+                raise Error(f"{where}: a set is written 'set name', once, before its steps")
         elif word == "step":
-            slug, bar, subject = (part.strip() for part in rest.partition("|"))
+            slug, bar, subject = (text.strip() for text in rest.partition("|"))
             if not bar or not subject or not re.fullmatch(r"[a-z0-9-]+", slug):
                 raise Error(f"{where}: a step is written 'step slug | Subject'")
-            steps.append(Step(slug, subject))
+            if not part:
+                raise Error(f"{where}: a step before the first set")
+            steps.append(Step(slug, subject, part))
         else:
-            raise Error(f"{where}: '{word}' is none of author, date, step")
+            raise Error(f"{where}: '{word}' is none of author, date, set, step")
     if not author or date is None:
         raise Error("series/series needs an author and a date line")
     slugs = [s.slug for s in steps]
@@ -114,19 +140,26 @@ def base_paths(commit, repo=None):
 def resolve(steps, base):
     """Find the path in the kernel tree of each entry.
 
-    kernel/smp.c.patch and kernel/smp.c.NAME.patch both change kernel/smp.c.
+    kernel/smp.c.patch and kernel/smp.c.NAME.patch both change kernel/smp.c, which is a
+    file of the base, or one that a step before has added. That one is stored whole as it
+    is after the last of its steps: what the first one adds is found by undoing the others.
     """
+    whole = set()
     for step in steps:
         for e in step.entries:
             if not e.is_patch:
                 e.target = e.name
                 if e.target in base:
                     raise Error(f"{e.name} is a file of the base: store a diff, {e.name}.patch")
+        for e in step.entries:
+            if not e.is_patch:
                 continue
             stem = e.name[:-len(".patch")]
-            e.target = stem if stem in base else os.path.splitext(stem)[0]
-            if e.target not in base:
-                raise Error(f"{e.name}: the base has no file {stem}")
+            e.target = stem if stem in base or stem in whole else os.path.splitext(stem)[0]
+            e.own = e.target in whole
+            if not e.own and e.target not in base:
+                raise Error(f"{e.name}: neither the base nor a step before {step.slug} has a file {stem}")
+        whole |= {e.target for e in step.entries if not e.is_patch}
 
 
 def validate(steps, missing_ok=False):
@@ -161,9 +194,9 @@ def rewrite(drop, add):
         new[at:at] = [f"    {name}" for name in add.get(slug, ())]
 
     for line in old:
-        if line.startswith("step "):
+        if line.startswith(("step ", "set ")):
             end()
-            slug = line.split()[1]
+            slug = line.split()[1] if line.startswith("step ") else None
         if line.strip() not in drop:
             new.append(line)
     end()

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Write the series as mails, and prove them.
+"""Write the series as mails, a set of them after the other, and prove them.
 
-The mails go to build/series: numbered, with series/cover-letter.txt in front (its first
-line is the subject) and without a sign-off, which is for whoever submits. Proved, one
-result of TAP each:
-  git am on the pristine base gives the composed tree,
+The mails of a set go to build/series/SET: numbered, with series/SET/cover-letter.txt in
+front (its first line is the subject) and without a sign-off, which is for whoever submits.
+Proved, one result of TAP each:
+  git am of a set on the base and the sets before it gives the composed tree,
+  no mail is longer than a reader takes,
   checkpatch --strict has nothing to say of a mail,
   each step builds the objects it touches with the option on and off.
 
@@ -26,21 +27,44 @@ OUT = os.path.join(paths.BUILD, "series")
 PROOF = os.path.join(paths.BUILD, "proof")
 # That every new file has a maintainer is checked by lint, over all steps.
 IGNORE = "FILE_PATH_CHANGES"
+# How many lines a mail may have, and one that has but tests or documents.
+LINES = 800
+LINES_OF_TEXT = 1500
+TEXTS = ("Documentation/", "tools/testing/", "kernel/tests/")
 # The layout of events is that of all the others; lint looks at the other files.
 EVENTS = ",OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT"
 
 
-def write(base, made):
-    """Write the mails; their paths, the cover letter first."""
-    shutil.rmtree(OUT, ignore_errors=True)
-    os.makedirs(OUT)
+class Set:
+    """A set: its steps as commits, and the commit that it applies on."""
+
+    def __init__(self, name, before, made):
+        self.name = name
+        self.before = before
+        self.made = made                # [(step, commit)]
+        self.last = made[-1][1]
+        self.out = os.path.join(OUT, name)
+
+
+def cut(base, made):
+    """The composed commits by sets."""
+    found = []
+    for name, steps in series.sets([step for step, _ in made]).items():
+        before = found[-1].last if found else base
+        found.append(Set(name, before, [(s, c) for s, c in made if s in steps]))
+    return found
+
+
+def write(part):
+    """Write the mails of a set; their paths, the cover letter first."""
+    shutil.rmtree(part.out, ignore_errors=True)
+    os.makedirs(part.out)
     args = ["--zero-commit", "--no-signature", "--cover-letter", "--stat=72",
-            "--no-renames", "-o", OUT]
-    git("format-patch", "--quiet", *args, f"{base}..{made[-1][1]}")
-    mails = sorted(glob.glob(os.path.join(OUT, "*.patch")))
-    letter = os.path.join(paths.ROOT, "series", "cover-letter.txt")
-    with open(letter, encoding="utf-8") as f:
-        subject, _, body = f.read().strip().partition("\n")
+            "--no-renames", "-o", part.out]
+    git("format-patch", "--quiet", *args, f"{part.before}..{part.last}")
+    mails = sorted(glob.glob(os.path.join(part.out, "*.patch")))
+    subject, _, body = series.read_text(part.name, "cover-letter", f"the cover letter of the set {part.name}"
+                                        ).partition("\n")
     with open(mails[0], encoding="utf-8") as f:
         cover = f.read()
     author = series.load()[0]
@@ -57,30 +81,43 @@ def write(base, made):
     return mails
 
 
-def proof_tree(base):
-    """A pristine checkout of the base, apart from build/tree."""
-    if not os.path.isdir(os.path.join(PROOF, ".git")):
-        git("clone", "--quiet", "--shared", "--no-tags", paths.BASE, PROOF, cwd=paths.BUILD)
+def proof_tree(commit):
+    """A checkout of a commit, apart from build/tree, whose objects it borrows."""
+    if git("-C", PROOF, "cat-file", "-e", commit, cwd=paths.BUILD, check=False).returncode:
+        shutil.rmtree(PROOF, ignore_errors=True)
+        git("clone", "--quiet", "--shared", "--no-checkout", "--no-tags", paths.TREE, PROOF, cwd=paths.BUILD)
     git("am", "--abort", cwd=PROOF, check=False)
-    git("checkout", "--quiet", "--force", "--detach", base, cwd=PROOF)
+    git("checkout", "--quiet", "--force", "--detach", commit, cwd=PROOF)
     git("clean", "-ffdqx", cwd=PROOF)
 
 
-def prove_am(tap, mails, made):
+def prove_am(tap, part, mails):
     """The mails, applied by git am, give the composed tree."""
     who = {"GIT_COMMITTER_NAME": "proof", "GIT_COMMITTER_EMAIL": "proof@localhost"}
+    title = f"{part.name}: git am of {len(mails) - 1} mails gives the composed tree"
     try:
         git("am", "--quiet", *mails[1:], cwd=PROOF, env=who)
         got = git("rev-parse", "HEAD^{tree}", cwd=PROOF)
-        want = git("rev-parse", f"{made[-1][1]}^{{tree}}")
-        tap.result("git am gives the composed tree", got == want, "the trees differ")
+        want = git("rev-parse", f"{part.last}^{{tree}}")
+        tap.result(title, got == want, "the trees differ")
         return got == want
     except Error as e:
-        tap.result("git am gives the composed tree", False, str(e))
+        tap.result(title, False, str(e))
         return False
 
 
-def prove_style(tap, mails):
+def prove_size(tap, part, mails):
+    """No mail is longer than a reader takes."""
+    for mail in mails[1:]:
+        with open(mail, encoding="utf-8") as f:
+            lines = f.read().splitlines()
+        changed = [line.split(" b/", 1)[1] for line in lines if line.startswith("diff --git ")]
+        limit = LINES_OF_TEXT if all(p.startswith(TEXTS) or p == "MAINTAINERS" for p in changed) else LINES
+        tap.result(f"{part.name}: {os.path.basename(mail)} has {len(lines)} lines, at most {limit}",
+                   len(lines) <= limit, "cut the step in two")
+
+
+def prove_style(tap, part, mails):
     """checkpatch, in the tree that has all of the series.
 
     Without codespell's words, which take it four minutes: lint has codespell itself look.
@@ -96,7 +133,7 @@ def prove_style(tap, mails):
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         said = run.stdout.split("\n\nNOTE: ")[0]
         bad = run.returncode or re.search(r"^(ERROR|WARNING|CHECK):", said, re.M)
-        tap.result(f"checkpatch {os.path.basename(mail)}", not bad, said)
+        tap.result(f"{part.name}: checkpatch {os.path.basename(mail)}", not bad, said)
 
 
 def build_step(isa, option, fragments, objs):
@@ -115,12 +152,12 @@ def build_step(isa, option, fragments, objs):
     return True, ""
 
 
-def prove_build(tap, base, made, pattern):
+def prove_build(tap, part, base, pattern):
     """Each step, as git am made it, builds what it touches, the option on and off."""
-    applied = git("rev-list", "--reverse", f"{base}..HEAD", cwd=PROOF).split()
-    new = set(git("diff", "--name-only", "--diff-filter=A", base, made[-1][1]).split())
-    before = base
-    for (step, _), commit in zip(made, applied):
+    applied = git("rev-list", "--reverse", f"{part.before}..HEAD", cwd=PROOF).split()
+    new = set(git("diff", "--name-only", "--diff-filter=A", base, part.last).split())
+    before = part.before
+    for (step, _), commit in zip(part.made, applied):
         git("checkout", "--quiet", "--force", "--detach", commit, cwd=PROOF)
         changed = git("diff", "--name-only", before, commit, cwd=PROOF).split()
         before = commit
@@ -146,28 +183,43 @@ def prove_build(tap, base, made, pattern):
                     tap.result(name, True, skip="touches no object")
 
 
+def prove(tap, part, base, opt):
+    """Write the mails of a set, and prove them."""
+    mails = write(part)
+    print(f"# {len(mails)} mails in {part.out}")
+    proof_tree(part.before)
+    applies = prove_am(tap, part, mails)
+    prove_size(tap, part, mails)
+    prove_style(tap, part, mails)
+    if applies and not opt.no_build:
+        prove_build(tap, part, base, opt.step)
+
+
 def main():
     p = cli.parser(__doc__)
     builds = p.add_mutually_exclusive_group()
     builds.add_argument("--no-build", action="store_true", help="do not build the steps")
     builds.add_argument("--step", metavar="PATTERN", default="",
                         help="build only the steps whose names contain this (all)")
+    p.add_argument("--set", metavar="SET", help="write and prove this set alone (all)")
     opt = p.parse_args()
     tree.open_tree()
     base, made, _ = commits.compose()
-    if not made:
+    parts = cut(base, made)
+    if opt.set and opt.set not in [part.name for part in parts]:
+        raise Error(f"'{opt.set}' is no set of series/series, expected one of "
+                    f"{', '.join(part.name for part in parts)}")
+    if not parts:
         raise Error("series/series has no step yet")
-    mails = write(base, made)
+    if not opt.set:
+        shutil.rmtree(OUT, ignore_errors=True)
     tap = ktap.Writer()
-    print(f"# {len(mails)} mails in {OUT}")
     # Apart from build's own lock: here a tree and two object directories are used.
     with open(os.path.join(paths.BUILD, ".proof-lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        proof_tree(base)
-        applies = prove_am(tap, mails, made)
-        prove_style(tap, mails)
-        if applies and not opt.no_build:
-            prove_build(tap, base, made, opt.step)
+        for part in parts:
+            if opt.set in (None, part.name):
+                prove(tap, part, base, opt)
     return tap.status()
 
 

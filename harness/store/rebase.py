@@ -165,10 +165,12 @@ def write_back(now):
                 step.entries.append(entry)
                 if not any(entry.name.startswith(d) for d in step.directories):
                     add.setdefault(step.slug, []).append(entry.name)
-            elif (was, is_now) == (blob(before_old, path, TREE), blob(old, path, TREE)):
+            elif was and (was, is_now) == (blob(before_old, path, TREE), blob(old, path, TREE)):
                 continue
-            data = writeback.diff(path, was[1], is_now[1], TREE) if was else content(is_now[1], TREE)
-            written += writeback.write(entry, data, "100644" if was else is_now[0])
+            # A file that the series adds is stored as it is at last.
+            last = is_now if was else blob("HEAD", path, TREE)
+            data = writeback.diff(path, was[1], is_now[1], TREE) if was else content(last[1], TREE)
+            written += writeback.write(entry, data, "100644" if was else last[0])
         before_old, before = old, commit
     series.rewrite(drop, add)
     return written, sorted(drop), add

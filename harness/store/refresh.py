@@ -47,6 +47,22 @@ def remove(entry):
     return f"remove {entry.name} from series/series"
 
 
+def refresh_own(path, entries, composed, work):
+    """Carry back an edited file that one step adds, and others change: it is stored as it is at last."""
+    if work is None:
+        return [remove(e) for e in entries]
+    after = owners.spread(path, [composed[e.step.slug] for e in entries], work[1])
+    write(entries[0], git.content(work[1]), work[0])
+    left = []
+    for entry, before, ident in zip(entries[1:], after, after[1:]):
+        data = writeback.diff(path, before, ident)
+        if data:
+            write(entry, data)
+        else:
+            left.append(remove(entry))
+    return left
+
+
 def refresh_diffs(path, entries, composed, base, work):
     """Carry an edited file of the base back; what is left to do, in lines."""
     old = git.blob(base, path)
@@ -76,6 +92,8 @@ def refresh(path, entries, composed, base):
         return [f"add {path}{'.patch' if git.blob(base, path) else ''} to series/series"]
     if entries[0].is_patch:
         return refresh_diffs(path, entries, composed, base, work)
+    if len(entries) > 1:
+        return refresh_own(path, entries, composed, work)
     if work is None:
         return [remove(entries[0])]
     write(entries[0], git.content(work[1]), work[0])

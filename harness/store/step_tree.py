@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Make a tree with the series up to one step, to build and to compare.
+"""Make a tree with the series up to one step, or one set, to build and to compare.
 
 A directory that exists is only written to where it differs, so that a later build is
 incremental.
 
-exit status: 0 done, 1 there is no such step, or the directory has edits
+exit status: 0 done, 1 there is no such step or set, or the directory has edits
 """
 
 import os
@@ -15,14 +15,17 @@ from harness.lib.git import git
 
 def main():
     p = cli.parser(__doc__)
-    p.add_argument("step", metavar="STEP", help="a step as series/series names it: prctl, for instance")
+    p.add_argument("step", metavar="STEP",
+                   help="a step, or a set, as series/series names it: prctl, or core, for instance")
     p.add_argument("directory", metavar="DIRECTORY", help="where the tree goes; it is made if need be")
     opt = p.parse_args()
     where = os.path.abspath(opt.directory)
     tree.open_tree()
-    made = {step.slug: commit for step, commit in commits.compose()[1]}
+    steps = commits.compose()[1]
+    made = {step.set: commit for step, commit in steps}
+    made.update({step.slug: commit for step, commit in steps})
     if opt.step not in made:
-        raise cli.Error(f"{opt.step} is not a step of the series, expected one of {', '.join(made)}")
+        raise cli.Error(f"{opt.step} is no step or set of the series, expected one of {', '.join(made)}")
     if not os.path.isdir(os.path.join(where, ".git")):
         git("clone", "--quiet", "--shared", "--no-checkout", "--no-tags", paths.TREE, where,
             cwd=paths.BUILD)

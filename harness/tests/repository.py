@@ -25,9 +25,9 @@ class Repository(unittest.TestCase):
         maker.write("src/Makefile", "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 9\n")
         maker.write("src/kernel/smp.c", SMP)
         maker.write("src/.gitignore", ".*\n/*\n*.o\n")
-        maker.write("series/series", "author A B <a@localhost>\ndate 1767225600\n"
+        maker.write("series/series", "author A B <a@localhost>\ndate 1767225600\nset all\n"
                     "step one | one: Add it\n    kernel/new.c\n    kernel/smp.c.patch\n")
-        maker.write("series/one.txt", "Why it is needed.\n")
+        maker.write("series/all/one.txt", "Why it is needed.\n")
         maker.write("kernel/new.c", "int new;\n")
         maker.write("kernel/smp.c.patch", "--- a/kernel/smp.c\n+++ b/kernel/smp.c\n"
                     "@@ -4,5 +4,5 @@\n int line4;\n int line5;\n-int line6;\n+int six;\n"
@@ -126,10 +126,10 @@ class TwoSteps(Repository):
     def prepare(self):
         self.write("src/kernel/smp.c", self.BASE)
         self.write("src/mm/lru.c", END)
-        self.write("series/series", "author A B <a@localhost>\ndate 1767225600\n"
+        self.write("series/series", "author A B <a@localhost>\ndate 1767225600\nset all\n"
                    "step one | one: Add it\n    kernel/new.c\n    kernel/smp.c.patch\n    mm/lru.c.patch\n\n"
                    "step two | two: More of it\n    kernel/smp.c.two.patch\n    tools/t/\n")
-        self.write("series/two.txt", "More.\n")
+        self.write("series/all/two.txt", "More.\n")
         self.write("tools/t/a.c", "int a;\n")
         self.diff("kernel/smp.c.patch", self.BASE, one(self.BASE))
         self.diff("kernel/smp.c.two.patch", one(self.BASE), two(self.BASE))

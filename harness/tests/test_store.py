@@ -55,7 +55,7 @@ class Store(Repository):
     def test_folder_of_a_step(self):
         self.write("series/series", self.read("series/series") +
                    "step two | two: A directory\n    tools/t/\n")
-        self.write("series/two.txt", "More.\n")
+        self.write("series/all/two.txt", "More.\n")
         self.write("tools/t/a.c", "int a;\n")
         self.good("compose")
         self.assertEqual(self.read("build/tree/tools/t/a.c"), "int a;\n")
@@ -72,7 +72,7 @@ class Store(Repository):
     def test_second_diff_of_a_file(self):
         self.write("series/series", self.read("series/series") +
                    "step two | two: More\n    kernel/smp.c.two.patch\n")
-        self.write("series/two.txt", "More.\n")
+        self.write("series/all/two.txt", "More.\n")
         self.write("kernel/smp.c.two.patch", "--- a/kernel/smp.c\n+++ b/kernel/smp.c\n"
                    "@@ -4,5 +4,5 @@\n int line4;\n int line5;\n-int six;\n+int sechs;\n"
                    " int line7;\n int line8;\n")
