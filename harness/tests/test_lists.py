@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Each cause and each blocker is in all of the files that list them.
+
+What the compiler and KUnit do not notice: documentation, and the uapi bits of blockers.
+"""
+
+import glob
+import os
+import re
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+EVENTS = "Documentation/trace/events-task-isolation.rst"
+SYSFS = "Documentation/ABI/testing/sysfs-devices-system-cpu.patch"
+UAPI = "include/uapi/linux/task_isolation.h"
+
+
+def read(path):
+    """The text of a file of the store."""
+    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+        return f.read()
+
+
+def documentation():
+    """All pages but that of the events, which has other words."""
+    pages = glob.glob(os.path.join(ROOT, "Documentation", "**", "task?isolation*.rst"), recursive=True)
+    return "".join(read(page) for page in pages)
+
+
+def words(text, intro):
+    """The words that a page lists after an introduction, up to the next full stop or empty line."""
+    return re.findall(r"\w+", re.split(r"\.\s|\n\+?\s*\n", text.split(intro, 1)[1])[0])
+
+
+class Lists(unittest.TestCase):
+    """The lists of the kernel against all others."""
+
+    def setUp(self):
+        self.causes = re.findall(r'cause_entry\((\d+), +"(\w+)", +(\w+),.*"(.*)"\)',
+                                 read("kernel/isolation_cause.h"))
+        self.blockers = re.findall(r"blocker_entry\((\w+), +(\w+), +\w+\)",
+                                   read("kernel/isolation_check.h"))
+        self.assertGreater(len(self.causes), 10)
+        self.assertGreater(len(self.blockers), 10)
+
+    def test_causes_of_uapi(self):
+        uapi = read(UAPI)
+        enum = uapi.split("enum task_isolation_cause {")[1].split("}")[0]
+        names = re.findall(r"^\tTASK_ISOLATION_(\w+),", enum, re.M)
+        self.assertEqual([name for _, _, name, _ in self.causes], names)
+        self.assertEqual([int(nr) for nr, _, _, _ in self.causes], list(range(len(names))))
+        described = re.findall(r"^ \* @TASK_ISOLATION_(\w+):", uapi, re.M)
+        self.assertEqual(described, names)
+
+    def test_causes_are_documented(self):
+        """By what the log has of them, or, if it never has a line, by name."""
+        text = documentation()
+        for _, word, name, said in self.causes:
+            self.assertTrue(f"``{said}" in text or f"TASK_ISOLATION_{name}" in text, word)
+
+    def test_causes_of_the_events(self):
+        text = read(EVENTS)
+        for _, word, _, _ in self.causes:
+            self.assertIn(f"``{word}``", text)
+
+    def test_causes_of_sysfs(self):
+        text = read(SYSFS).replace("\n+", "\n")
+        self.assertEqual(words(text, "The words are "), [word for _, word, _, _ in self.causes])
+
+    def test_blockers_of_uapi(self):
+        bits = re.findall(r"^#define TASK_ISOLATION_BLOCKER_(\w+)\t*\(1ULL << (\d+)\)", read(UAPI), re.M)
+        self.assertEqual([name for name, _ in self.blockers], [name for name, _ in bits])
+        self.assertEqual(sorted(bits, key=lambda bit: int(bit[1])), bits)
+
+    def test_blockers_are_documented(self):
+        rows = "".join(re.findall(r"^ +\* - ([A-Z_, ]+\n)", documentation(), re.M))
+        for name, _ in self.blockers:
+            self.assertRegex(rows, rf"\b{name}\b")
+
+    def test_blockers_of_the_events(self):
+        text = read(EVENTS)
+        for _, word in self.blockers:
+            self.assertIn(f"``{word}``", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
