@@ -367,7 +367,7 @@ void __task_isolation_close(void)
  * interrupts a softirq, or the rest of the entry, has closed the window in
  * task_isolation_vector(), and what is handled after it in the same entry finds
  * it closed by task_isolation_irq_done(). So only softirqs which invoke handlers
- * directly remain to be told apart. Where IPIs and the clock event are device
+ * directly remain to be excluded. Where IPIs and the clock event are device
  * interrupts, their handlers are more specific than the note of those.
  */
 static bool task_isolation_irq_open(const struct task_isolation_entry *entry)

@@ -59,7 +59,7 @@ bool task_isolation_has_sender(enum task_isolation_cause cause)
 }
 
 /**
- * task_isolation_number - The number or address that belongs to a cause
+ * task_isolation_number - Look up the number or address of a cause
  * @entry:	The entry, with its cause noted
  *
  * Return: the number, 0 if the cause has none
@@ -78,7 +78,7 @@ u64 task_isolation_number(const struct task_isolation_entry *entry)
 }
 
 /**
- * task_isolation_what - The name of what a cause is about
+ * task_isolation_what - Look up the name of what a cause is about
  * @entry:	The entry, with its cause noted
  * @buf:	Filled, empty if there is no name. A function without a symbol gets
  *		none, its address is not to be shown.

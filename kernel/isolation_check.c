@@ -193,7 +193,7 @@ static bool blocked_by_call(struct task_isolation_blockers *blockers)
 /*
  * @bit:	%TASK_ISOLATION_BLOCKER_* bit
  * @phase:	When it is evaluated
- * @holds:	Returns true if it blocks, and adds what it knows to the blockers that
+ * @holds:	Returns true if it blocks, and adds its details to the blockers which
  *		were found before
  */
 static const struct task_isolation_blocker {
@@ -343,7 +343,7 @@ static void task_isolation_explain_again(struct task_isolation_blockers *blocker
 	}
 }
 
-/* Nor does it know which of the machine's conditions is not met. */
+/* The check only knows that a condition of the machine is not met, but not which. */
 static void task_isolation_explain_machine(struct task_isolation_blockers *blockers)
 {
 	struct task_isolation_blockers machine = { };
@@ -383,7 +383,7 @@ void task_isolation_explain(struct task_isolation_blockers *blockers, u64 bits)
 /**
  * task_isolation_blocked_by - Evaluate one blocker
  * @bit:	%TASK_ISOLATION_BLOCKER_* bit
- * @blockers:	What it knows is added to these, as in a report
+ * @blockers:	Its details are added to these, as in a report
  *
  * Context: Interrupts disabled.
  * Return: %true if it holds

@@ -86,7 +86,7 @@ bool task_isolation_who_visible(const struct task_isolation_who *who, pid_t *pid
 /* Number of senders which are recorded for a CPU until it enters the kernel */
 #define TASK_ISOLATION_SENDERS		4
 
-/* Who may access a slot for a sender, see kernel/isolation_culprit.c */
+/* States of the slot of a sender, see kernel/isolation_culprit.c */
 enum {
 	TASK_ISOLATION_SENDER_FREE,
 	TASK_ISOLATION_SENDER_READY,

@@ -53,10 +53,10 @@
  * @entered:	When it was isolated
  * @span:	For how long it was until the kernel was entered
  * @kick:	The interrupt of that entry was to make it check its flags
- * @sender:	Who sent that interrupt
+ * @sender:	Sender of that interrupt
  * @group_sig:	Signal which was sent to stop or kill the process since the last
  *		request. Protected by sighand->siglock, as is @group_by.
- * @group_by:	Who sent it, nobody if there were several
+ * @group_by:	Its sender, nobody if there were several
  * @last:	The last loss
  * @blockers:	What blocked the last request
  */

@@ -4,7 +4,6 @@
  */
 
 #include <linux/init.h>
-#include <linux/isolation.h>
 #include <linux/isolation_state.h>
 #include <linux/sched/isolation.h>
 #include <linux/tick.h>

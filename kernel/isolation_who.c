@@ -21,7 +21,7 @@
 #include "isolation_internal.h"
 
 /**
- * task_isolation_who_none - Note that nobody is known
+ * task_isolation_who_none - Note that no thread is known
  * @who:	Filled
  */
 void task_isolation_who_none(struct task_isolation_who *who)
@@ -54,7 +54,7 @@ void task_isolation_who_set(struct task_isolation_who *who, struct task_struct *
 }
 
 /**
- * task_isolation_who_current - Note who does this
+ * task_isolation_who_current - Note current, or only its CPU in an interrupt
  * @who:	Filled. An interrupt does not act for the thread which it
  *		interrupted: only the CPU is noted then.
  *

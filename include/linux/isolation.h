@@ -69,7 +69,6 @@ void __task_isolation_note_stop(int sig);
 void __task_isolation_kick(int cpu, enum task_isolation_cause cause);
 void task_isolation_free(struct task_struct *p);
 void task_isolation_update_cpus(void);
-bool task_isolation_cpu(int cpu);
 
 /**
  * task_isolation_marked - Test whether the current entry is, or may become, a loss
@@ -437,7 +436,6 @@ static inline void task_isolation_affinity(struct task_struct *p, bool running) 
 static inline void task_isolation_fork(struct task_struct *p) { }
 static inline void task_isolation_free(struct task_struct *p) { }
 static inline void task_isolation_update_cpus(void) { }
-static inline bool task_isolation_cpu(int cpu) { return false; }
 
 #endif /* !CONFIG_TASK_ISOLATION */
 

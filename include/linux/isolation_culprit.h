@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Task isolation: the hook of those who interrupt a CPU. See
- * kernel/isolation_culprit.c for how it works.
+ * Task isolation: the hook of senders of interrupts. See kernel/isolation_culprit.c
+ * for how it works.
  */
 #ifndef _LINUX_ISOLATION_CULPRIT_H
 #define _LINUX_ISOLATION_CULPRIT_H

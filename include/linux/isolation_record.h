@@ -22,7 +22,7 @@ void __task_isolation_note_group_signal(struct task_struct *p,
 					const struct task_isolation_entry *entry, int sig);
 
 /**
- * task_isolation_note_group_signal - Record who stops or kills a whole process
+ * task_isolation_note_group_signal - Record the sender of a signal to a process
  * @p:		A thread of the process
  * @sig:	Signal which stops or kills it
  *

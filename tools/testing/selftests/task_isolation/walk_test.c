@@ -704,10 +704,10 @@ static void step_record(void)
 		differ("expected %lu losses, the record says %llu", m.losses,
 		       (unsigned long long)w->rec.losses);
 	if (m.place == HOME && w->rec.blockers_now)
-		differ("expected no obstacles, the record says 0x%llx",
+		differ("expected no blockers now, the record says 0x%llx",
 		       (unsigned long long)w->rec.blockers_now);
 	if (m.place != HOME && !w->rec.blockers_now)
-		differ("expected an obstacle");
+		differ("expected a blocker now");
 }
 
 static void step_bad_record(void)
