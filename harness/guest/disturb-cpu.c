@@ -330,6 +330,9 @@ static long device_count(void)
 /* The number under which the kernel has counted it there */
 static bool check_device(const struct task_isolation_record *r)
 {
+	/* The thread that handles it has been moved there before. */
+	if (r->cause != TASK_ISOLATION_IRQ)
+		return true;
 	return r->number == (unsigned int)dev_irq && r->hwirq == dev_hwirq &&
 	       device_count() > dev_count;
 }
@@ -494,7 +497,7 @@ static const struct kind list[] = {
 	{ "offline", "that CPU is taken down and up", { BY(CAUSE(AFFINITY)), WAKE, PATCH },
 	  .prepare = prepare_offline, .inject = inject_offline, .undo = undo_offline },
 	{ "netns", "a network namespace comes and goes",
-	  { { CAUSE_WAKE, WHO_SENDER | WHO_OTHER, "sched_ttwu_pending", "kworker/" },
+	  { { CAUSE_WAKE, WHO_SENDER | WHO_OTHER, WAKES, "kworker/" },
 	    { CAUSE(IPI_FUNC), WHO_OTHER, "rcu_barrier_handler", "kworker/" } },
 	  .quiet = "no packet waits on that CPU", .prepare = prepare_netns,
 	  .inject = inject_netns, .finish = finish_later },
@@ -502,7 +505,9 @@ static const struct kind list[] = {
 	  .prepare = prepare_rps, .inject = inject_rps, .finish = finish_rps },
 	{ "backtrace", "SysRq-L: an NMI, or what stands for it",
 	  { ARCH_BACKTRACE }, .prepare = prepare_sysrq, .inject = inject_sysrq },
-	{ "device", "a device interrupts that CPU", { OWN(IRQ) },
+	/* With PREEMPT_RT a thread handles the interrupt, and follows it there. */
+	{ "device", "a device interrupts that CPU",
+	  { OWN(IRQ), { CAUSE_WAKE, WHO_OTHER, WAKES, "migration/" } },
 	  .quiet = "the device has answered before", .prepare = prepare_device,
 	  .inject = inject_device, .check = check_device, .finish = finish_device },
 	{ "timer", "a timer is queued on that CPU, by a driver",
@@ -510,7 +515,7 @@ static const struct kind list[] = {
 	  .prepare = prepare_queue, .inject = inject_timer, .undo = undo_queue },
 	/* The timer of which stays here. */
 	{ "delayed_work", "work is queued on that CPU, for later",
-	  { { CAUSE_WAKE, WHO_INTERRUPT, "sched_ttwu_pending" } },
+	  { { CAUSE_WAKE, WHO_INTERRUPT, WAKES } },
 	  .prepare = prepare_queue, .inject = inject_delayed_work, .undo = undo_queue },
 	{ "irq_work", "an irq_work is queued on that CPU",
 	  { { CAUSE(IRQ_WORK), WHO_SENDER, "queue_irq_work_func" } },

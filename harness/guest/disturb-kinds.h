@@ -42,7 +42,7 @@
 #define ARCH_NEW_TEXT	{ }
 #define ARCH_STOP	{ }
 /* The types of memory are set by stop_machine(), before there are threads. */
-#define ARCH_STARTING	{ CAUSE_WAKE, WHO_STARTING, "sched_ttwu_pending" }
+#define ARCH_STARTING	{ CAUSE_WAKE, WHO_STARTING, WAKES }
 #else
 #define ARCH_BACKTRACE	{ CAUSE(VECTOR) | CAUSE(NMI), WHO_NOBODY }
 #define ARCH_NEW_TEXT	PATCH
@@ -59,7 +59,7 @@
 #define BY(causes)	{ causes, WHO_SENDER }
 #define CALL(function)	{ CAUSE(IPI_FUNC), WHO_SENDER, function }
 /* A wake-up is either, as the scheduler sees fit. */
-#define WAKE		{ CAUSE_WAKE, WHO_SENDER, "sched_ttwu_pending" }
+#define WAKE		{ CAUSE_WAKE, WHO_SENDER, WAKES }
 /* Other text, by the disturber or by work that it has queued */
 #define PATCH		{ CAUSE(IPI_FUNC), WHO_SENDER | WHO_OTHER, ARCH_SYNC, "kworker/" }
 /* Mappings of the kernel that are gone, or have another protection */

@@ -224,6 +224,7 @@ static void *victim(void *arg)
 		STORE(sh->isolated, 0);
 		if (prctl(PR_ISOLATION, FLAGS, 0, 0, 0)) {
 			sh->refused++;
+			prctl(PR_RECORD, &sh->why, sizeof(sh->why), 0, 0);
 			sleep_ms(2);
 			continue;
 		}
@@ -473,7 +474,7 @@ static const struct verdict after[] = {
 	{ CAUSE(IPI_FUNC), TIDIES, ARCH_UNMAP, THESE },
 	{ CAUSE(IPI_FUNC), TIDIES, "ftrace_sync_ipi", THESE },
 	{ CAUSE(IPI_FUNC), TIDIES, ARCH_FLUSH, THESE },
-	{ CAUSE_WAKE, TIDIES, "sched_ttwu_pending", THESE },
+	{ CAUSE_WAKE, TIDIES, WAKES, THESE },
 };
 
 /* Whether the loss, or its culprit, is right: a bit for each */
@@ -541,6 +542,18 @@ void give_order(enum order order)
 			break;
 		sleep_ms(1);
 	}
+}
+
+/* Why the victim is not isolated, as it was told last. */
+static const char *refusal(void)
+{
+	static char text[384];
+	const struct task_isolation_record *r = &sh->why;
+
+	snprintf(text, sizeof(text), "the victim does not get isolated any more: %d refusals, the last for 0x%llx, task %s, tick %s, timer %s, work %s",
+		 sh->refused, (unsigned long long)r->blockers, r->blocker_comm, r->tick,
+		 r->timer, r->work);
+	return text;
 }
 
 static int inject(const struct kind *k, int round)
@@ -630,7 +643,7 @@ static void run_kind(const struct kind *k, int repeat)
 
 	for (int i = 0; i < repeat && !note; i++) {
 		if (!disturb(k, &t, i, truth))
-			note = "the victim does not get isolated any more";
+			note = refusal();
 	}
 	/* What finish() has set in motion is not for nothing either. */
 	hits = LOAD(sh->hits);
@@ -664,7 +677,7 @@ static int watch(int ms)
 	int hits;
 
 	if (!settle()) {
-		printf("fatal=\"the victim does not get isolated\"\n");
+		printf("fatal=\"%s\"\n", refusal());
 		exit(1);
 	}
 	hits = LOAD(sh->hits);

@@ -69,6 +69,7 @@ struct shared {
 	int		order;		/* for the victim or its sibling */
 	int		served;		/* orders that the sibling has carried out */
 	int		refused;	/* entering calls that failed */
+	struct task_isolation_record why;	/* that of the last one */
 	int		victim_pid, victim_tid, sibling_tid, child_tid;
 	char		*page;		/* private to the victim */
 	int		event_fd;	/* everybody has it */
@@ -137,7 +138,12 @@ struct kinds {
 
 #define CAUSE(name)	(1U << TASK_ISOLATION_##name)
 /* A wake-up is either, as the scheduler sees fit. */
-#define CAUSE_WAKE	(CAUSE(RESCHED) | CAUSE(IPI_FUNC))
+/*
+ * A task is to run on that CPU. Without a queue of wake-ups, as with PREEMPT_RT, what
+ * comes first is the tick that two tasks need.
+ */
+#define CAUSE_WAKE	(CAUSE(RESCHED) | CAUSE(IPI_FUNC) | CAUSE(IRQ_WORK))
+#define WAKES		"sched_ttwu_pending nohz_full_kick_func"
 
 extern struct shared *sh;
 extern int iso_cpu;

@@ -139,8 +139,11 @@ def named(name):
     isa = name.partition("-")[0]
     if name == isa or name.partition("-")[2] in arch.VARIANTS:
         return of(name)[0]
-    found = [lane for lane in of(isa)[0] if lane.name == name]
+    kernel = isa
+    if name.split("-")[1] in arch.VARIANTS:
+        kernel = "-".join(name.split("-")[:2])
+    found = [lane for lane in of(kernel)[0] if lane.name == name]
     if not found:
-        raise SystemExit(f"{name} is no lane of {isa}, which are: "
-                         f"{' '.join(lane.name for lane in of(isa)[0])}")
+        raise SystemExit(f"{name} is no lane of {kernel}, which are: "
+                         f"{' '.join(lane.name for lane in of(kernel)[0])}")
     return found

@@ -2,41 +2,8 @@
 /*
  * Task isolation: a thread gets a CPU of its own, and is notified when the kernel
  * takes it away. See Documentation/userspace-api/task_isolation.rst for the
- * contract with user space.
- *
- * Porting an architecture
- * -----------------------
- *
- * Requirements: HAVE_CONTEXT_TRACKING_USER, so that every entry from user mode
- * passes __ct_user_exit(), and a clock event device with
- * set_state_oneshot_stopped(). With GENERIC_ENTRY and HAVE_GENERIC_TIF_BITS
- * "select HAVE_ARCH_TASK_ISOLATION" is sufficient. Losses are detected and
- * delivered by common code. The architecture may add the annotations which turn
- * "unknown" into a cause:
- *
- *   task_isolation_vector()	interrupt entry, before the handler runs
- *   task_isolation_fault()	page fault from user mode
- *   task_isolation_trap()	any other exception from user mode
- *   task_isolation_machine_check()
- *   task_isolation_resched()	reschedule interrupt
- *   task_isolation_ipi()	IPI, where IPIs are device interrupts
- *
- * Device interrupts, the clock event, function calls, irq_work and NMIs are
- * annotated by common code. These annotations only count once the architecture
- * has called task_isolation_vector(), which knows the interrupted registers.
- *
- * An architecture with a 32-bit ABI defines __NR_task_isolation_prctl_32,
- * __NR_task_isolation_exit_32 and __NR_task_isolation_exit_group_32 in
- * asm/unistd.h. x86 has another ABI, and __task_isolation_x32_nr().
- *
- * An architecture which does its own exit to user mode has to call
- * task_isolation_start() last of all that may still change the registers, with
- * interrupts disabled, when TIF_TASK_ISOLATION is set, and to check for exit work
- * once more if it returns false. It has to call task_isolation_syscall() after
- * the ptrace stop at system call entry, and before seccomp. TIF_TASK_ISOLATION
- * must divert the thread into the slow path, but must not keep it in the work
- * loop. Without GENERIC_ENTRY TIF_SYSCALL_TASK_ISOLATION has to divert system
- * calls to task_isolation_syscall().
+ * contract with user space, and Documentation/core-api/task-isolation.rst for
+ * how it works and for what an architecture has to provide.
  */
 #ifndef _LINUX_ISOLATION_H
 #define _LINUX_ISOLATION_H

@@ -2,7 +2,7 @@
 /*
  * Task isolation: enter, be told about a loss, recover, leave.
  *
- * The documentation of task isolation shows this program in full.
+ * Documentation/userspace-api/task_isolation.rst includes this program.
  */
 #define _GNU_SOURCE
 #include <errno.h>
