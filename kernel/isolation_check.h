@@ -38,15 +38,15 @@ enum task_isolation_phase {
  * within a phase. Whoever expands the list defines blocker_entry() before:
  *
  *   name	%TASK_ISOLATION_BLOCKER_* bit, without its prefix
- *   word	one word, for the event task_isolation_blocked. blocked_by_WORD() of
- *		kernel/isolation_check.c tests and describes it.
+ *   word	the same in lower case, for the event task_isolation_blocked.
+ *		blocked_by_WORD() of kernel/isolation_check.c tests and describes it.
  *   phase	when it is evaluated, see enum task_isolation_phase
  *
- * Besides its bit in the uapi header, one more touches three other files:
+ * Besides that function and tests, one more touches three other files:
  *
- *   tools/task_isolation/words.c,
- *   Documentation/userspace-api/task_isolation.rst, and
- *   Documentation/trace/events-task-isolation.rst.
+ *   include/uapi/linux/task_isolation.h, its bit,
+ *   tools/task_isolation/words.c, and
+ *   Documentation/userspace-api/task_isolation.rst.
  */
 #define TASK_ISOLATION_BLOCKERS TASK_ISOLATION_LIST(	\
 	blocker_entry(AFFINITY, affinity, THREAD),	\

@@ -10,7 +10,6 @@ import re
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-EVENTS = "Documentation/trace/events-task-isolation.rst"
 SYSFS = "Documentation/ABI/testing/sysfs-devices-system-cpu.patch"
 UAPI = "include/uapi/linux/task_isolation.h"
 
@@ -22,7 +21,7 @@ def read(path):
 
 
 def documentation():
-    """All pages but that of the events, which has other words."""
+    """All pages but that of the events, which describes neither causes nor blockers."""
     pages = glob.glob(os.path.join(ROOT, "Documentation", "**", "task?isolation*.rst"), recursive=True)
     return "".join(read(page) for page in pages)
 
@@ -58,11 +57,6 @@ class Lists(unittest.TestCase):
         for _, word, name, said in self.causes:
             self.assertTrue(f"``{said}" in text or f"TASK_ISOLATION_{name}" in text, word)
 
-    def test_causes_of_the_events(self):
-        text = read(EVENTS)
-        for _, word, _, _ in self.causes:
-            self.assertIn(f"``{word}``", text)
-
     def test_causes_of_sysfs(self):
         text = read(SYSFS).replace("\n+", "\n")
         self.assertEqual(words(text, "The words are "), [word for _, word, _, _ in self.causes])
@@ -77,10 +71,22 @@ class Lists(unittest.TestCase):
         for name, _ in self.blockers:
             self.assertRegex(rows, rf"\b{name}\b")
 
-    def test_blockers_of_the_events(self):
-        text = read(EVENTS)
-        for _, word in self.blockers:
-            self.assertIn(f"``{word}``", text)
+    def test_blockers_of_the_event(self):
+        """It is documented to show their names in lower case."""
+        for name, word in self.blockers:
+            self.assertEqual(word, name.lower())
+
+    def test_named_files(self):
+        """The comments name the files whose lists are tested, so these have to exist."""
+        for path in (UAPI, "kernel/isolation_check.h"):
+            text = re.split(r"one more touches three other files:", read(path))
+            self.assertEqual(len(text), 2, path)
+            named = re.findall(r"^[ \t]*\*   ([\w/.-]+)", text[1].split("*/")[0], re.M)
+            self.assertEqual(len(named), 3, path)
+            for file in named:
+                file = file.rstrip(".")
+                self.assertTrue(os.path.exists(os.path.join(ROOT, file)) or
+                                os.path.exists(os.path.join(ROOT, file + ".patch")), file)
 
 
 if __name__ == "__main__":

@@ -51,11 +51,10 @@ enum task_isolation_cause {
 	TASK_ISOLATION_STOP,
 	TASK_ISOLATION_AFFINITY,
 	/*
-	 * Besides its call site and tests, one more touches four other files:
+	 * Besides its call site and tests, one more touches three other files:
 	 *
 	 *   kernel/isolation_cause.h, the list of all that is known of it,
-	 *   Documentation/userspace-api/task_isolation.rst,
-	 *   Documentation/trace/events-task-isolation.rst, and
+	 *   Documentation/admin-guide/task-isolation.rst, and
 	 *   Documentation/ABI/testing/sysfs-devices-system-cpu.
 	 */
 };
@@ -63,7 +62,8 @@ enum task_isolation_cause {
 /*
  * What blocks isolation. Waiting does not change the first group, for which
  * prctl(PR_TASK_ISOLATION) fails with EINVAL. The second one may be gone later,
- * it fails with EAGAIN.
+ * it fails with EAGAIN. One more needs an entry in kernel/isolation_check.h,
+ * which names the other files.
  */
 #define TASK_ISOLATION_BLOCKER_AFFINITY	(1ULL << 0)	/* Not bound to exactly one CPU */
 #define TASK_ISOLATION_BLOCKER_NOHZ	(1ULL << 1)	/* CPU not in nohz_full= */
