@@ -2,51 +2,44 @@
 /*
  * Task isolation
  *
- * A thread asks with prctl(PR_TASK_ISOLATION) to be left alone on its CPU. If
- * that succeeds, every later entry into the kernel on that CPU is either one
- * the thread asked for, or it is a loss, and the thread is told by a signal.
+ * A thread requests with prctl(PR_TASK_ISOLATION) not to be interrupted on its
+ * CPU. If that succeeds, every later entry into the kernel on that CPU is either
+ * one which the thread asked for, or it is a loss, and the thread is notified by
+ * a signal.
  *
  * Detection is in one place, __ct_user_exit(), which every entry from user mode
  * passes on a nohz_full CPU. It tests one per-CPU flag, task_isolation_on, and
- * moves the fact to the thread, which may be told much later and elsewhere:
+ * marks the thread, which may be notified much later and elsewhere:
  *
  *   user mode		task_isolation_on = 1, state ISOLATED
  *   entry		task_isolation_on = 0, state MARKED, TIF_NOTIFY_RESUME
  *   handlers		annotate the cause: the first one that knows wins
  *   syscall entry	allowed call: state OFF. Any other is not executed.
- *   signals		a handler or death: state OFF, nothing more to tell
+ *   signals		a handler or death: state OFF, no other notification
  *   exit work		still MARKED: state OFF, then signal and log
  *
- * The way in is the last check in the exit path of the prctl() itself, see
+ * The beginning is the last check in the exit path of the prctl() itself, see
  * task_isolation_start().
  */
-
-#define pr_fmt(fmt) fmt
 
 #include <linux/compat.h>
 #include <linux/cpumask.h>
 #include <linux/hrtimer.h>
-#include <linux/init.h>
 #include <linux/irq.h>
 #include <linux/irq_work.h>
 #include <linux/irqdesc.h>
 #include <linux/irqdomain.h>
 #include <linux/isolation.h>
 #include <linux/isolation_culprit.h>
-#include <linux/isolation_record.h>
 #include <linux/kernel.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
-#include <linux/sched/deadline.h>
-#include <linux/sched/debug.h>
-#include <linux/sched/isolation.h>
 #include <linux/sched/nohz.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/swap.h>
-#include <linux/tick.h>
 #include <linux/vmstat.h>
 
 #include <asm/irq_regs.h>
@@ -55,58 +48,17 @@
 
 #include <trace/events/ipi.h>
 
-/* How long prctl() waits for work on this CPU that goes away by itself */
+#include "isolation_check.h"
+#include "isolation_internal.h"
+
+/* How long prctl() waits for work on this CPU which finishes by itself */
 #define TASK_ISOLATION_WAIT_MS	100
 
-/* On for good if there is a CPU to isolate. Everybody else pays a NOP. */
-DEFINE_STATIC_KEY_FALSE(task_isolation_key);
-
-/*
- * The thread on this CPU is isolated. Written by this CPU only, with
- * interrupts disabled. Set in task_isolation_start(), tested and cleared at the
- * next entry from user mode. Other CPUs look at it before they interrupt this
- * one, so it does not share a cache line with what is written often.
- */
-DEFINE_PER_CPU_READ_MOSTLY(bool, task_isolation_on);
-
-/* An NMI hit the isolated thread, and its interrupt is on the way. */
+/* An NMI hit the isolated thread, and its interrupt is pending. */
 static DEFINE_PER_CPU(bool, task_isolation_nmi_hit);
 
 /* Why task_isolation_kick() interrupts this CPU. Last writer wins. */
 static DEFINE_PER_CPU(u8, task_isolation_kick_cause);
-
-bool task_isolation_debug __ro_after_init;
-
-static int __init task_isolation_debug_setup(char *str)
-{
-	task_isolation_debug = true;
-	return 1;
-}
-__setup("task_isolation_debug", task_isolation_debug_setup);
-
-static int __init task_isolation_init(void)
-{
-	if (tick_nohz_full_enabled())
-		static_branch_enable(&task_isolation_key);
-	return 0;
-}
-core_initcall(task_isolation_init);
-
-/**
- * task_isolation_cpu - Is this an isolation CPU?
- * @cpu:	CPU number
- *
- * An isolation CPU is in the nohz_full set and outside of the scheduler
- * domains, by isolcpus= or by a cpuset isolated partition. The latter may
- * change at run time.
- *
- * Context: RCU read side (any flavour), or what keeps cpusets from changing.
- * Return: %true if a thread can be isolated on @cpu
- */
-bool task_isolation_cpu(int cpu)
-{
-	return tick_nohz_full_cpu(cpu) && !housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN);
-}
 
 /**
  * task_isolation_parse - Check the argument of prctl(PR_TASK_ISOLATION)
@@ -115,7 +67,7 @@ bool task_isolation_cpu(int cpu)
  *
  * The signals of job control are refused: SIGSTOP can't be handled, and a
  * queued SIGTSTP, SIGTTIN or SIGTTOU vanishes with the next SIGCONT and the
- * other way round. The thread would not be told.
+ * other way round. The thread would not be notified.
  *
  * Return: 0, or -EINVAL for unknown bits and impossible signals
  */
@@ -131,49 +83,6 @@ int task_isolation_parse(unsigned long flags, int *sig)
 	return 0;
 }
 
-/**
- * task_isolation_number - The number or address that goes with the cause
- * @entry:	The entry, with the cause noted
- *
- * Return: the number, 0 if the cause has none
- */
-u64 task_isolation_number(const struct task_isolation_entry *entry)
-{
-	switch (entry->cause) {
-	case TASK_ISOLATION_SYSCALL:
-		/* -1, where a tracer has it skipped, is the same in 32 bits. */
-		return (s64)(long)entry->nr;
-	case TASK_ISOLATION_FAULT:
-	case TASK_ISOLATION_VECTOR:
-	case TASK_ISOLATION_IRQ:
-	case TASK_ISOLATION_SIGNAL:
-		return entry->nr;
-	default:
-		return 0;
-	}
-}
-
-/**
- * task_isolation_has_sender - Is this a cause that another CPU may have sent?
- * @cause:	The cause
- *
- * Return: %false if the thread, its CPU or a device did it
- */
-bool task_isolation_has_sender(enum task_isolation_cause cause)
-{
-	switch (cause) {
-	case TASK_ISOLATION_IPI_FUNC:
-	case TASK_ISOLATION_RESCHED:
-	case TASK_ISOLATION_IRQ_WORK:
-	case TASK_ISOLATION_SIGNAL:
-	case TASK_ISOLATION_STOP:
-	case TASK_ISOLATION_AFFINITY:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static void task_isolation_off(struct task_isolation *iso)
 {
 	iso->state = TASK_ISOLATION_OFF;
@@ -181,86 +90,9 @@ static void task_isolation_off(struct task_isolation *iso)
 	clear_thread_flag(TIF_TASK_ISOLATION);
 }
 
-/**
- * task_isolation_impossible - The conditions that waiting does not change
- *
- * Context: Interrupts disabled.
- * Return: %TASK_ISOLATION_BLOCKER_* bits of those that current does not meet
- */
-u64 task_isolation_impossible(void)
-{
-	int cpu = smp_processor_id();
-	u64 why = 0;
-
-	if (current->nr_cpus_allowed != 1)
-		why |= TASK_ISOLATION_BLOCKER_AFFINITY;
-	/* Deadline tasks are throttled by the tick, even if alone. */
-	if (dl_task(current))
-		why |= TASK_ISOLATION_BLOCKER_DEADLINE;
-	if (!tick_nohz_full_cpu(cpu))
-		why |= TASK_ISOLATION_BLOCKER_NOHZ;
-	if (housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN))
-		why |= TASK_ISOLATION_BLOCKER_DOMAIN;
-	return why;
-}
-
 /*
- * Look for everything on this CPU that would interrupt it later. Called with
- * interrupts disabled, so it only looks, and does what takes raw locks at most:
- * this has to work on PREEMPT_RT. It may stop the tick, which is harmless if
- * it fails after that.
- *
- * Returns 0 or the %TASK_ISOLATION_BLOCKER_* bits of the first that is found.
- */
-static u64 task_isolation_try(void)
-{
-	u64 why;
-	int err;
-
-	lockdep_assert_irqs_disabled();
-
-	why = task_isolation_impossible();
-	if (why)
-		return why;
-
-	if (!sched_isolation_alone())
-		return TASK_ISOLATION_BLOCKER_TASK;
-	/* After the runqueue lock, see sched_isolation_alone(). */
-	if (need_resched())
-		return TASK_ISOLATION_BLOCKER_RESCHED;
-	if (rcu_exp_needs_cpu())
-		return TASK_ISOLATION_BLOCKER_RCU;
-
-	quiet_vmstat_fold();
-	if (!vmstat_idle())
-		return TASK_ISOLATION_BLOCKER_VMSTAT;
-	if (!lru_cpu_idle())
-		return TASK_ISOLATION_BLOCKER_LRU;
-
-	err = try_stop_full_tick();
-	if (err == -EAGAIN)
-		return TASK_ISOLATION_BLOCKER_TICK;
-	/* Or the clock, which task_isolation_record_blocked() tells apart. */
-	if (err)
-		return TASK_ISOLATION_BLOCKER_DEVICE;
-
-	/* All of the above may trace, and a reader of the trace be woken up. */
-	if (irq_work_raised())
-		return TASK_ISOLATION_BLOCKER_IRQ_WORK;
-	/* Maybe by a CPU that did not see task_isolation_on yet, and left no name. */
-	return smp_call_raised() ? TASK_ISOLATION_BLOCKER_CALL : 0;
-}
-
-static int task_isolation_error(u64 why)
-{
-	if (why & TASK_ISOLATION_BLOCKER_EINVAL)
-		return -EINVAL;
-	return why ? -EAGAIN : 0;
-}
-
-/*
- * Get rid of what would interrupt this CPU later. Nothing here reaches out to
- * another CPU: somebody may be isolated there.
+ * Quiesce what would interrupt this CPU later. Nothing here interrupts another
+ * CPU: a thread may be isolated there.
  */
 static void task_isolation_quiesce(void)
 {
@@ -268,43 +100,47 @@ static void task_isolation_quiesce(void)
 	quiet_vmstat_sync();
 	/* lru_add_drain_all() would queue work here for each filled batch. */
 	lru_cpu_quiesce();
-	/* The timers of the deadline servers would fire for nobody here. */
+	/* The timers of the deadline servers would fire here without a task to serve. */
 	sched_isolation_quiesce();
 }
 
 /*
- * Kernel threads with work to finish and timers about to fire get their time,
- * really: yielding would not help the ones below a SCHED_FIFO thread. A signal
- * ends the wait, as its handler voids the request anyway.
+ * Refuse a request because of what a check has found. Interrupts are disabled, so
+ * that the report is about the same CPU, and close to the check.
+ */
+static int task_isolation_refuse(u64 bits)
+{
+	task_isolation_record_blocked(bits);
+	return task_isolation_error(bits);
+}
+
+/*
+ * Kernel threads with work to finish and timers about to expire get their time
+ * by a real sleep: yielding would not help those below a SCHED_FIFO thread. A
+ * signal ends the wait, as its handler voids the request anyway.
  */
 static int task_isolation_wait(void)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(TASK_ISOLATION_WAIT_MS);
 	ktime_t pause = TICK_NSEC;
-	u64 why;
-	int err;
+	u64 bits;
 
 	for (;;) {
-		/* Before touching a CPU that the thread has no claim to */
+		/* Before touching a CPU which the thread has no claim to */
 		scoped_guard (irq) {
-			why = task_isolation_impossible();
-			err = task_isolation_error(why);
-			if (err) {
-				task_isolation_record_blocked(err, why);
-				return err;
-			}
+			bits = task_isolation_check_thread();
+			if (bits)
+				return task_isolation_refuse(bits);
 		}
 		task_isolation_quiesce();
 
 		scoped_guard (irq) {
-			why = task_isolation_try();
-			err = task_isolation_error(why);
-			if (!err)
+			bits = task_isolation_check();
+			if (!bits)
 				return 0;
-			if (err != -EAGAIN || signal_pending(current) || time_after(jiffies, end)) {
-				task_isolation_record_blocked(err, why);
-				return err;
-			}
+			if (task_isolation_error(bits) != -EAGAIN || signal_pending(current) ||
+			    time_after(jiffies, end))
+				return task_isolation_refuse(bits);
 		}
 		/*
 		 * Not schedule_timeout(): with PREEMPT_RT, a kthread of this CPU
@@ -334,7 +170,7 @@ static int task_isolation_alloc(void)
 		return err;
 	}
 
-	/* Pairs with the dependency in task_isolation_record_group(). */
+	/* Pairs with the dependency in task_isolation_note_group_signal(). */
 	smp_store_release(&current->isolation.entry, entry);
 	return 0;
 }
@@ -343,11 +179,11 @@ static int task_isolation_alloc(void)
  * task_isolation_prctl - prctl(PR_TASK_ISOLATION)
  * @flags:	PR_TASK_ISOLATION_ENABLE and PR_TASK_ISOLATION_SET_SIG(), or 0
  *
- * An isolated thread which gets here has been let off by
- * task_isolation_syscall(), so there is nothing to turn off.
+ * Isolation has ended in task_isolation_syscall() when an isolated thread gets
+ * here, so there is nothing to turn off.
  *
- * The verdict is that of task_isolation_start() on the way out, for which this
- * only prepares, as thoroughly as it can.
+ * task_isolation_start() decides on the way out. This only prepares, as
+ * thoroughly as it can.
  *
  * Context: Process context, may sleep.
  * Return: 0, -EINVAL, -EAGAIN, or -ENOMEM for the first call of a thread
@@ -364,7 +200,7 @@ long task_isolation_prctl(unsigned long flags)
 	if (!(flags & PR_TASK_ISOLATION_ENABLE))
 		return 0;
 
-	/* Nothing kills it, so only a handler could be what a loss leads to. */
+	/* Nothing kills the first process: a loss can only lead to a handler. */
 	if (is_global_init(current) && (sig_kernel_only(sig) || sig_kernel_ignore(sig)))
 		return -EINVAL;
 
@@ -384,40 +220,29 @@ long task_isolation_prctl(unsigned long flags)
 	return 0;
 }
 
-/*
- * Did somebody want the thread to look at its flags since it has done so? Who
- * does leaves its name only if it finds task_isolation_on, see
- * kernel/isolation_culprit.c.
- */
-static bool task_isolation_kicked(void)
-{
-	return signal_pending(current) || test_thread_flag(TIF_NOTIFY_RESUME);
-}
-
 /**
  * task_isolation_start - The last check before an isolated thread enters user mode
  * @regs:	Registers of the thread, those of its own prctl()
  *
- * Everything may have changed since task_isolation_prctl() looked, so look
- * again. Nothing that follows on the way out may trace to a local reader,
- * print, wake up or queue anything on this CPU.
+ * Everything may have changed since the check of task_isolation_prctl(), so check
+ * again. Nothing that follows on the way out may trace to a local reader, print,
+ * wake up or queue anything on this CPU.
  *
- * The conditions can change under an isolated CPU. Who does that has to make
- * it enter the kernel, and so the flag is published before the conditions are
- * looked at::
+ * The conditions can change while the CPU is isolated. Whoever changes them has to
+ * kick the CPU. Therefore publish the flag before evaluating the conditions::
  *
  *   task_isolation_start()		affinity, housekeeping_update()
  *
  *   task_isolation_on = true		change the mask
  *   smp_mb()				smp_mb(), synchronize_rcu()
- *   look at the masks			task_isolation_kick(): task_isolation_on?
+ *   evaluate the masks			task_isolation_kick(): task_isolation_on?
  *
- * One of the two sees what the other one did.
+ * Either the check observes the change, or the kick observes the flag.
  *
- * If the check fails, what looks for the reason and traces it may have raised
- * exit work, after the caller has looked for that.
+ * If the check fails, the report and its tracing may have raised exit work, after
+ * the caller has checked for that.
  *
- * Invoked from exit_to_user_mode_loop(), or what an architecture has instead.
+ * Invoked from exit_to_user_mode_loop(), or its counterpart of an architecture.
  *
  * Context: Last in the exit work of a system call, interrupts disabled.
  * Return: %true if the thread can go to user mode, %false if its flags have to
@@ -426,8 +251,7 @@ static bool task_isolation_kicked(void)
 bool task_isolation_start(struct pt_regs *regs)
 {
 	struct task_isolation *iso = &current->isolation;
-	u64 why;
-	int err;
+	u64 bits;
 
 	lockdep_assert_irqs_disabled();
 	clear_thread_flag(TIF_TASK_ISOLATION);
@@ -440,21 +264,17 @@ bool task_isolation_start(struct pt_regs *regs)
 	task_isolation_record_start();
 	this_cpu_write(task_isolation_on, true);
 	/*
-	 * Pairs with the barriers in __task_isolation_kick(), see above, and in
-	 * task_isolation_leaving().
+	 * Pairs with the barriers in __task_isolation_kick(), see above, in
+	 * task_isolation_note_sender() and in task_isolation_cpu_isolated_mb().
 	 */
 	smp_mb();
 
-	why = task_isolation_kicked() ? TASK_ISOLATION_BLOCKER_SIGNAL : task_isolation_try();
-	/* Once more, after the lock of the runqueue, see task_isolation_active(). */
-	if (!why && task_isolation_kicked())
-		why = TASK_ISOLATION_BLOCKER_SIGNAL;
-	if (why) {
-		err = task_isolation_error(why);
+	bits = task_isolation_last_check();
+	if (bits) {
 		this_cpu_write(task_isolation_on, false);
 		task_isolation_off(iso);
-		syscall_set_return_value(current, regs, err, 0);
-		task_isolation_record_blocked(err, why);
+		syscall_set_return_value(current, regs, task_isolation_error(bits), 0);
+		task_isolation_record_blocked(bits);
 		return false;
 	}
 
@@ -483,9 +303,9 @@ void __task_isolation_user_exit(void)
 }
 
 /*
- * An NMI returns to user mode without looking at any exit work, and the next
- * entry may be hours away. So it raises an interrupt, which is taken as soon as
- * user mode is reached, and whose entry is the loss::
+ * An NMI returns to user mode without handling any exit work, and the next entry
+ * may be hours away. So it raises an interrupt, which is handled as soon as user
+ * mode is reached, and whose entry is the loss::
  *
  *   isolated thread		NMI, another interrupt
  *
@@ -493,15 +313,15 @@ void __task_isolation_user_exit(void)
  *				NMI: task_isolation_nmi_hit = true
  *				     irq_work_queue(), raises an interrupt
  *   user mode, not one instruction
- *				irq_work, or what is pending besides:
+ *				irq_work, or another pending interrupt:
  *				   task_isolation_on = false
  *				   nmi_hit: cause NMI, closed to others
  *
  * An NMI in the first instructions of another entry, before that has cleared
- * task_isolation_on, finds kernel registers: it disturbed nobody. Where the
- * other interrupt comes before irq_work, the irq_work is still pending when the
- * thread is told. If it asks to be isolated again the last check sees that, by
- * irq_work_raised(), and a stale task_isolation_nmi_hit is cleared there.
+ * task_isolation_on, finds kernel registers: it did not disturb the thread. Where
+ * the other interrupt comes before irq_work, the irq_work is still pending when the
+ * thread is notified. If the thread requests isolation again the last check detects
+ * that by irq_work_raised(), and a stale task_isolation_nmi_hit is cleared there.
  */
 static void task_isolation_nmi_func(struct irq_work *work)
 {
@@ -519,9 +339,9 @@ void __task_isolation_nmi(void)
 
 /*
  * Annotations. "The first one that knows": an entry note, which is for an entry
- * from user mode, names the kind. What comes after can only say more about the
- * same interrupt. A reschedule interrupt is the exception, as it only says that
- * there is more to come.
+ * from user mode, determines the class. Later notes may only refine it, for the
+ * same interrupt. A reschedule interrupt is the exception, as the reason for it
+ * is noted only later.
  */
 void __task_isolation_entry_note(enum task_isolation_cause cause, unsigned long nr,
 				 const void *what)
@@ -536,7 +356,7 @@ void __task_isolation_entry_note(enum task_isolation_cause cause, unsigned long 
 	entry->cause = cause;
 }
 
-/* The rest of this entry is interrupted by something else. */
+/* What interrupts the rest of this entry is not the cause. */
 void __task_isolation_close(void)
 {
 	current->isolation.entry->closed = true;
@@ -546,15 +366,15 @@ void __task_isolation_close(void)
  * True while the handlers of the interrupt that marked this thread run. What
  * interrupts a softirq, or the rest of the entry, has closed the window in
  * task_isolation_vector(), and what is handled after it in the same entry finds
- * it closed by task_isolation_irq_done(). So only softirqs which run things
- * directly are left to be told apart. Where IPIs and the clock event are device
- * interrupts, their handlers say more than what was noted as one.
+ * it closed by task_isolation_irq_done(). So only softirqs which invoke handlers
+ * directly remain to be excluded. Where IPIs and the clock event are device
+ * interrupts, their handlers are more specific than the note of those.
  */
 static bool task_isolation_irq_open(const struct task_isolation_entry *entry)
 {
 	struct pt_regs *regs = get_irq_regs();
 
-	/* An interrupt like an NMI, which hit the rest of the entry */
+	/* An interrupt which is like an NMI, and hit the rest of the entry */
 	if (in_nmi() && !(regs && user_mode(regs)))
 		return false;
 
@@ -601,12 +421,12 @@ bool __task_isolation_irq(struct irq_desc *desc)
 /* Out of line part of task_isolation_irq_done(). */
 void __task_isolation_irq_done(void)
 {
-	/* Not that of an NMI which interrupts the handler that still knows better */
+	/* Not when an NMI is done while the handler which it interrupted is not */
 	if (task_isolation_irq_open(current->isolation.entry))
 		__task_isolation_close();
 }
 
-void __task_isolation_stop(int sig)
+void __task_isolation_note_stop(int sig)
 {
 	struct task_isolation_entry *entry = current->isolation.entry;
 
@@ -638,7 +458,7 @@ static bool task_isolation_native_allowed(long nr, unsigned long arg0)
 }
 
 /*
- * The numbers of the ABI that was used, not of the one that the program was
+ * The numbers of the ABI which is used, not of the one which the program was
  * built for. What is not recognised is not allowed. prctl() takes an int.
  */
 static bool task_isolation_allowed(struct pt_regs *regs, long nr)
@@ -647,7 +467,7 @@ static bool task_isolation_allowed(struct pt_regs *regs, long nr)
 
 	syscall_get_arguments(current, regs, args);
 #ifdef __task_isolation_x32_nr
-	/* A compat call, too, but these three have the numbers of 64 bits. */
+	/* A compat call as well, but these three have the numbers of 64 bits. */
 	if (in_x32_syscall() && !in_ia32_syscall())
 		return task_isolation_native_allowed(__task_isolation_x32_nr(nr), args[0]);
 #endif
@@ -684,11 +504,11 @@ bool __task_isolation_syscall(struct pt_regs *regs)
 }
 
 /*
- * Told always means always. force_sig_info() sees to blocked and ignored
- * signals, whose action becomes the default. Where that does not end the
+ * The thread is notified in any case. force_sig_info() resets the action of
+ * blocked and ignored signals to the default. Where that does not end the
  * thread, or the signal could not be queued, the thread dies.
  */
-static void task_isolation_tell(const struct task_isolation *iso)
+static void task_isolation_notify(const struct task_isolation *iso)
 {
 	struct kernel_siginfo info;
 	int sig = iso->sig;
@@ -716,11 +536,11 @@ static void task_isolation_tell(const struct task_isolation *iso)
 		if (!fatal)
 			return;
 	}
-	/* Nothing but a signal with a default action ends the first process. */
+	/* Only a signal with its default action ends the first process. */
 	force_exit_sig(is_global_init(current) ? SIGSEGV : SIGKILL);
 }
 
-/* Will other exit work of this round send a signal? */
+/* True if other exit work of this round is going to send a signal. */
 static bool task_isolation_signal_due(void)
 {
 #ifdef TIF_MTE_ASYNC_FAULT
@@ -733,14 +553,14 @@ static bool task_isolation_signal_due(void)
 /*
  * Out of line part of task_isolation_deliver().
  *
- * Signals come first: one with a handler, or a deadly one, tells the thread
- * by itself. Not every architecture looks at them before it gets here.
+ * Signals come first: one with a handler, or a deadly one, is a notification by
+ * itself. Not every architecture handles them before it gets here.
  */
 void __task_isolation_deliver(struct pt_regs *regs)
 {
 	struct task_isolation *iso = &current->isolation;
 
-	/* A worker has no registers, and must not have been born marked. */
+	/* A worker has no registers, and must not have inherited the mark. */
 	if (WARN_ON_ONCE(current->flags & (PF_KTHREAD | PF_USER_WORKER)) || !regs)
 		return;
 
@@ -751,12 +571,12 @@ void __task_isolation_deliver(struct pt_regs *regs)
 
 	task_isolation_off(iso);
 	task_isolation_record_loss(regs);
-	task_isolation_tell(iso);
+	task_isolation_notify(iso);
 	task_isolation_log();
 }
 
-/* Out of line part of task_isolation_signal(). Under siglock. */
-void __task_isolation_signal(int sig, const struct kernel_siginfo *info)
+/* Out of line part of task_isolation_end_by_signal(). Under siglock. */
+void __task_isolation_end_by_signal(int sig, const struct kernel_siginfo *info)
 {
 	struct task_isolation *iso = &current->isolation;
 	struct pt_regs *regs = task_pt_regs(current);
@@ -765,7 +585,7 @@ void __task_isolation_signal(int sig, const struct kernel_siginfo *info)
 		syscall_set_return_value(current, regs, -EAGAIN, 0);
 		task_isolation_off(iso);
 		scoped_guard (irqsave)
-			task_isolation_record_blocked(-EAGAIN, TASK_ISOLATION_BLOCKER_SIGNAL);
+			task_isolation_record_blocked(TASK_ISOLATION_BLOCKER_SIGNAL);
 		return;
 	}
 
@@ -784,10 +604,10 @@ void __task_isolation_kick(int cpu, enum task_isolation_cause cause)
 	if (!READ_ONCE(per_cpu(task_isolation_on, cpu)))
 		return;
 
-	task_isolation_send(cpu, NULL, true);
+	task_isolation_note_sender(cpu, NULL, true);
 	/*
-	 * Another one's interrupt may pick up the cause, and finds the name
-	 * then, besides that of its own sender. With two names it is nobody's.
+	 * The interrupt of another sender may pick up the cause, and then finds
+	 * this sender besides its own. With two of them the culprit is unknown.
 	 * Pairs with smp_rmb() in __task_isolation_irq_note().
 	 */
 	smp_wmb();
@@ -798,11 +618,11 @@ void __task_isolation_kick(int cpu, enum task_isolation_cause cause)
 }
 
 /**
- * task_isolation_update_cpus - The set of isolation CPUs has changed
+ * task_isolation_update_cpus - Kick CPUs which are no longer isolation CPUs
  *
  * Invoked from housekeeping_update() after a grace period, with what keeps
  * cpusets from changing. A last check which ran before has set its flag, one
- * which runs now sees the new set.
+ * which runs now observes the new set.
  */
 void task_isolation_update_cpus(void)
 {
@@ -817,8 +637,8 @@ void task_isolation_update_cpus(void)
 }
 
 /**
- * task_isolation_free - The thread is gone
- * @p:		The thread
+ * task_isolation_free - Free what a thread has allocated
+ * @p:		The thread, which is gone
  *
  * Invoked from free_task().
  */

@@ -2,26 +2,24 @@
 /*
  * Task isolation: a line in the log for each loss
  *
- * For whoever looks there for the reason of a killed process. The thread has its
- * signal by then, and does not wait for a console: a kworker prints the line, on a
- * CPU that is not one of those set aside.
+ * For administrators who look there for the reason of a killed process. The thread
+ * has its signal by then, and does not wait for a console: a kworker prints the
+ * line, on a CPU which is not one of those set aside.
  *
  *   exit work of the thread		kworker
  *
  *   queue the signal
- *   keep what the line is of
+ *   copy the loss
  *   queue_work()
  *   handler				print it
  *
- * The wake-up of those who read the log is left to the kworker's CPU, too, so it
- * is not in the way of the thread's next request.
+ * The wake-up of those who read the log happens on the kworker's CPU as well, so it
+ * does not block the thread's next request.
  */
 
 #define pr_fmt(fmt) fmt
 
 #include <linux/init.h>
-#include <linux/isolation.h>
-#include <linux/isolation_record.h>
 #include <linux/kernel.h>
 #include <linux/llist.h>
 #include <linux/pid.h>
@@ -33,11 +31,13 @@
 #include <linux/sysctl.h>
 #include <linux/workqueue.h>
 
+#include "isolation_internal.h"
+
 /**
- * struct task_isolation_line - What a line of the log is of
+ * struct task_isolation_line - A line of the log, to be printed
  * @node:	In task_isolation_lines
  * @loss:	The loss
- * @tid:	The thread that had it, in the init pid namespace
+ * @tid:	The thread which had it, in the init pid namespace
  * @comm:	Its name
  */
 struct task_isolation_line {
@@ -52,7 +52,7 @@ static void task_isolation_log_func(struct work_struct *work);
 static LLIST_HEAD(task_isolation_lines);
 static DECLARE_WORK(task_isolation_log_work, task_isolation_log_func);
 
-/* What is left out is said by the kworker, and not in the thread. */
+/* The kworker reports what was suppressed, and not the thread. */
 static struct ratelimit_state task_isolation_log_limit =
 	RATELIMIT_STATE_INIT_FLAGS(task_isolation_log_limit, DEFAULT_RATELIMIT_INTERVAL,
 				   DEFAULT_RATELIMIT_BURST, RATELIMIT_MSG_ON_RELEASE);
@@ -60,14 +60,43 @@ static struct ratelimit_state task_isolation_log_limit =
 /* kernel.task_isolation_log */
 static u8 task_isolation_log_enabled __read_mostly = 1;
 
-/* Without a name there is no address either. */
-static const char *task_isolation_named(const struct task_isolation_loss *loss)
+static int task_isolation_describe_number(const struct task_isolation_loss *loss,
+					  char *buf, size_t size)
 {
-	return loss->what[0] ? loss->what : "?";
+	switch (task_isolation_cause_info(loss->cause)->number) {
+	case TASK_ISOLATION_NUMBER_DECIMAL:
+		return scnprintf(buf, size, " %lld", (s64)loss->number);
+	case TASK_ISOLATION_NUMBER_ADDRESS:
+		return scnprintf(buf, size, " at 0x%llx", loss->number);
+	case TASK_ISOLATION_NUMBER_VECTOR:
+		if (loss->what[0])
+			return 0;
+		return scnprintf(buf, size, " 0x%llx", loss->number);
+	default:
+		return 0;
+	}
+}
+
+static int task_isolation_describe_what(const struct task_isolation_loss *loss,
+					char *buf, size_t size)
+{
+	const struct task_isolation_cause_info *info = task_isolation_cause_info(loss->cause);
+
+	switch (info->what) {
+	case TASK_ISOLATION_WHAT_NONE:
+		return 0;
+	case TASK_ISOLATION_WHAT_DOMAIN:
+		return scnprintf(buf, size, " (%s hwirq %llu)", loss->what, loss->hwirq);
+	default:
+		/* A vector without a name has its number. An address is never shown. */
+		if (!loss->what[0] && info->number != TASK_ISOLATION_NUMBER_NONE)
+			return 0;
+		return scnprintf(buf, size, " (%s)", loss->what[0] ? loss->what : "?");
+	}
 }
 
 /**
- * task_isolation_describe - Say in words what happened
+ * task_isolation_describe - Describe the cause of a loss in words
  * @loss:	The loss
  * @buf:	Where to write to
  * @size:	Size of @buf
@@ -76,52 +105,22 @@ static const char *task_isolation_named(const struct task_isolation_loss *loss)
  */
 int task_isolation_describe(const struct task_isolation_loss *loss, char *buf, size_t size)
 {
-	switch (loss->cause) {
-	case TASK_ISOLATION_SYSCALL:
-		return scnprintf(buf, size, "syscall %lld", (s64)loss->number);
-	case TASK_ISOLATION_FAULT:
-		return scnprintf(buf, size, "page fault at 0x%llx", loss->number);
-	case TASK_ISOLATION_TRAP:
-		return scnprintf(buf, size, "trap (%s)", task_isolation_named(loss));
-	case TASK_ISOLATION_VECTOR:
-		if (!loss->what[0])
-			return scnprintf(buf, size, "vector 0x%llx", loss->number);
-		return scnprintf(buf, size, "vector (%s)", loss->what);
-	case TASK_ISOLATION_IRQ:
-		return scnprintf(buf, size, "irq %llu (%s hwirq %llu)", loss->number,
-				 loss->what, loss->hwirq);
-	case TASK_ISOLATION_TIMER:
-		return scnprintf(buf, size, "local timer interrupt");
-	case TASK_ISOLATION_IPI_FUNC:
-		return scnprintf(buf, size, "IPI function (%s)", task_isolation_named(loss));
-	case TASK_ISOLATION_RESCHED:
-		return scnprintf(buf, size, "reschedule IPI");
-	case TASK_ISOLATION_IRQ_WORK:
-		return scnprintf(buf, size, "irq_work (%s)", task_isolation_named(loss));
-	case TASK_ISOLATION_NMI:
-		return scnprintf(buf, size, "NMI");
-	case TASK_ISOLATION_MCE:
-		return scnprintf(buf, size, "machine check");
-	case TASK_ISOLATION_SIGNAL:
-		return scnprintf(buf, size, "signal %llu", loss->number);
-	case TASK_ISOLATION_STOP:
-		return scnprintf(buf, size, "stop");
-	case TASK_ISOLATION_AFFINITY:
-		return scnprintf(buf, size, "affinity change");
-	default:
-		return scnprintf(buf, size, "unknown");
-	}
+	int len = scnprintf(buf, size, "%s", task_isolation_cause_info(loss->cause)->text);
+
+	len += task_isolation_describe_number(loss, buf + len, size - len);
+	len += task_isolation_describe_what(loss, buf + len, size - len);
+	return len;
 }
 
 /**
- * task_isolation_describe_culprit - Say in words who caused it
+ * task_isolation_describe_culprit - Describe the culprit of a loss in words
  * @loss:	The loss
  * @buf:	Where to write to
  * @size:	Size of @buf
  *
  * For the log, whose readers are in the init pid namespace.
  *
- * Return: number of characters, as of scnprintf(), 0 if it is not known
+ * Return: number of characters, as of scnprintf(), 0 if the culprit is not known
  */
 int task_isolation_describe_culprit(const struct task_isolation_loss *loss, char *buf,
 				    size_t size)
@@ -164,9 +163,9 @@ static void task_isolation_log_func(struct work_struct *work)
 }
 
 /**
- * task_isolation_log - Have the last loss of current logged
+ * task_isolation_log - Queue the last loss of current to be logged
  *
- * If there is no memory at once there is no line. The signal, the record, the
+ * There is no line if no memory is available at once. The signal, the record, the
  * event and the counters do not depend on that.
  *
  * Invoked from __task_isolation_deliver(), once the signal is queued.
@@ -190,11 +189,11 @@ void task_isolation_log(void)
 	line->tid = task_pid_nr(current);
 	get_task_comm(line->comm, current);
 	llist_add(&line->node, &task_isolation_lines);
-	/* Unbound: the CPUs of its workers don't include those that can isolate. */
+	/* Unbound: the CPUs of its workers do not include isolation CPUs. */
 	queue_work(system_dfl_wq, &task_isolation_log_work);
 }
 
-/* Whoever has written can rely on it that losses so far have got their line. */
+/* After a write all losses so far have their line. */
 static int task_isolation_log_sysctl(const struct ctl_table *table, int write, void *buffer,
 				     size_t *lenp, loff_t *ppos)
 {

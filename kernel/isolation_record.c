@@ -2,12 +2,12 @@
 /*
  * Task isolation: what happened
  *
- * A thread that asked to be isolated has a history: when it was isolated, what
- * ended it the last time and who caused that, and what stood in the way when it
+ * A thread which requested isolation has a history: when it was isolated, what
+ * ended that the last time and who caused it, and what blocked isolation when it
  * was last refused. Only the thread itself reads and writes it, so it needs no
- * lock. The interrupt that ends isolation writes to it, too, on behalf of the
- * thread which it interrupted. And who stops or kills the process leaves its
- * name there, under siglock.
+ * lock. The interrupt which ends isolation writes to it as well, on behalf of the
+ * thread which it interrupted. And whoever stops or kills the process is recorded
+ * there, under siglock.
  *
  *   prctl(PR_TASK_ISOLATION)	task_isolation_record_request(), or _blocked()
  *   last check on the way out	_start(), then _begin() or _blocked()
@@ -24,40 +24,41 @@
 
 #include <linux/capability.h>
 #include <linux/cred.h>
-#include <linux/interrupt.h>
+#include <linux/init.h>
 #include <linux/isolation_record.h>
 #include <linux/kallsyms.h>
 #include <linux/ktime.h>
-#include <linux/pid_namespace.h>
 #include <linux/printk.h>
 #include <linux/ptrace.h>
-#include <linux/sched/isolation.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/swap.h>
+#include <linux/string.h>
 #include <linux/tick.h>
 #include <linux/time_namespace.h>
 #include <linux/timekeeping.h>
 #include <linux/topology.h>
 #include <linux/uaccess.h>
 #include <linux/user_namespace.h>
-#include <linux/vmstat.h>
+
+/* The events need the lists and structures of these, too. */
+#include "isolation_check.h"
+#include "isolation_internal.h"
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/task_isolation.h>
 
 /**
  * struct task_isolation_history - What happened to a thread
- * @losses:	How often it lost isolation
+ * @losses:	Number of losses
  * @entered:	When it was isolated
- * @span:	How long it was until the kernel was entered
- * @kick:	The interrupt of that entry was to make it look at its flags
- * @sender:	Who sent that interrupt
- * @group_sig:	Signal that somebody sent to stop or kill the process, since the
- *		thread last asked. Protected by sighand->siglock, as @group_by.
- * @group_by:	Who sent it, nobody if there were several
+ * @span:	For how long it was until the kernel was entered
+ * @kick:	The interrupt of that entry was to make it check its flags
+ * @sender:	Sender of that interrupt
+ * @group_sig:	Signal which was sent to stop or kill the process since the last
+ *		request. Protected by sighand->siglock, as is @group_by.
+ * @group_by:	Its sender, nobody if there were several
  * @last:	The last loss
- * @blocked:	What stood in the way of the last request
+ * @blockers:	What blocked the last request
  */
 struct task_isolation_history {
 	u64				losses;
@@ -68,30 +69,11 @@ struct task_isolation_history {
 	int				group_sig;
 	struct task_isolation_who	group_by;
 	struct task_isolation_loss	last;
-	struct task_isolation_blockers	blocked;
+	struct task_isolation_blockers	blockers;
 };
 
 /* Only for CPUs in nohz_full= */
 DEFINE_PER_CPU(struct task_isolation_stats *, task_isolation_stats);
-
-/* One word for each cause, as in the event task_isolation_loss and in sysfs */
-const char *const task_isolation_words[TASK_ISOLATION_NR_CAUSES] = {
-	[TASK_ISOLATION_UNKNOWN]	= "unknown",
-	[TASK_ISOLATION_SYSCALL]	= "syscall",
-	[TASK_ISOLATION_FAULT]		= "page_fault",
-	[TASK_ISOLATION_TRAP]		= "trap",
-	[TASK_ISOLATION_VECTOR]		= "vector",
-	[TASK_ISOLATION_IRQ]		= "irq",
-	[TASK_ISOLATION_TIMER]		= "timer",
-	[TASK_ISOLATION_IPI_FUNC]	= "ipi_func",
-	[TASK_ISOLATION_RESCHED]	= "reschedule",
-	[TASK_ISOLATION_IRQ_WORK]	= "irq_work",
-	[TASK_ISOLATION_NMI]		= "nmi",
-	[TASK_ISOLATION_MCE]		= "mce",
-	[TASK_ISOLATION_SIGNAL]		= "signal",
-	[TASK_ISOLATION_STOP]		= "stop",
-	[TASK_ISOLATION_AFFINITY]	= "affinity",
-};
 
 static struct task_isolation_history *task_isolation_history(void)
 {
@@ -99,7 +81,7 @@ static struct task_isolation_history *task_isolation_history(void)
 }
 
 /**
- * task_isolation_record_alloc - Give a thread a history
+ * task_isolation_record_alloc - Allocate the history of a thread
  * @entry:	The entry of the thread, not visible to others yet
  *
  * Context: Process context, may sleep.
@@ -114,14 +96,14 @@ int task_isolation_record_alloc(struct task_isolation_entry *entry)
 		return -ENOMEM;
 
 	task_isolation_who_none(&history->last.culprit);
-	task_isolation_who_none(&history->blocked.task);
+	task_isolation_who_none(&history->blockers.task);
 	entry->history = history;
 	return 0;
 }
 
 /**
- * task_isolation_record_free - The thread is gone
- * @entry:	Its entry
+ * task_isolation_record_free - Free the history of a thread
+ * @entry:	The entry of the thread, which is gone
  */
 void task_isolation_record_free(struct task_isolation_entry *entry)
 {
@@ -129,24 +111,24 @@ void task_isolation_record_free(struct task_isolation_entry *entry)
 }
 
 /**
- * task_isolation_record_request - The last check is all that is missing
+ * task_isolation_record_request - Record a request which only lacks the last check
  * @sig:	Signal of a loss
  *
  * The event comes this early as nothing may be traced after the last check has
- * begun: who reads the trace would be woken up by an interrupt here.
+ * begun: a reader of the trace would be woken up by an interrupt on this CPU.
  *
  * Context: Process context, interrupts enabled. Takes sighand->siglock.
  */
 void task_isolation_record_request(int sig)
 {
-	/* A stop or death that is already on its way is nobody's. */
+	/* The sender of an earlier stop or death is not the culprit of what follows. */
 	scoped_guard (spinlock_irq, &current->sighand->siglock)
 		task_isolation_history()->group_sig = 0;
 	trace_task_isolation_enter(sig);
 }
 
 /**
- * task_isolation_record_start - The last check begins
+ * task_isolation_record_start - Forget earlier senders when the last check begins
  *
  * Context: Interrupts disabled, before task_isolation_on is set.
  */
@@ -156,7 +138,7 @@ void task_isolation_record_start(void)
 }
 
 /**
- * task_isolation_record_begin - The thread is isolated from now on
+ * task_isolation_record_begin - Record that the thread is isolated from now on
  *
  * Context: Interrupts disabled, at the end of the last check. No tracing.
  */
@@ -165,7 +147,7 @@ void task_isolation_record_begin(void)
 	struct task_isolation_stats *stats = __this_cpu_read(task_isolation_stats);
 	struct task_isolation_history *history = task_isolation_history();
 
-	history->blocked.bits = 0;
+	history->blockers.bits = 0;
 	history->entered = ktime_get_mono_fast_ns();
 	if (!stats)
 		return;
@@ -176,92 +158,21 @@ void task_isolation_record_begin(void)
 	atomic64_set(&stats->since, history->entered);
 }
 
-/* The first group of blockers, in words of the record. Interrupts are disabled. */
-static u64 task_isolation_obstacles(void)
-{
-	u64 why = task_isolation_impossible();
-
-	if (!(why & TASK_ISOLATION_BLOCKER_NOHZ))
-		why |= tick_isolation_impossible();
-	return why;
-}
-
-/*
- * The check stops at the first that it finds. Who reads of it has to deal with
- * all of them.
- */
-static void task_isolation_look(struct task_isolation_blockers *blocked)
-{
-	const struct task_struct *other = sched_isolation_other(&blocked->task);
-
-	if (other) {
-		blocked->bits |= TASK_ISOLATION_BLOCKER_TASK;
-		blocked->func = workqueue_isolation_func(other);
-	}
-
-	quiet_vmstat_fold();
-	if (!vmstat_idle()) {
-		blocked->bits |= TASK_ISOLATION_BLOCKER_VMSTAT;
-		blocked->work = "vmstat_update";
-	}
-	if (!lru_cpu_idle()) {
-		blocked->bits |= TASK_ISOLATION_BLOCKER_LRU;
-		blocked->work = "lru_add_drain";
-	}
-	tick_isolation_blockers(blocked);
-	if (smp_call_raised()) {
-		blocked->bits |= TASK_ISOLATION_BLOCKER_CALL;
-		blocked->work = "function call";
-		blocked->func = blocked->func ?: smp_call_isolation_next();
-	}
-	if (rcu_exp_needs_cpu()) {
-		blocked->bits |= TASK_ISOLATION_BLOCKER_RCU;
-		blocked->work = "rcu_exp_handler";
-	}
-}
-
-static void task_isolation_blocked_again(struct task_isolation_blockers *blocked)
-{
-	/* The check only knows that the tick does not stop, but not why. */
-	bool tick = blocked->bits & TASK_ISOLATION_BLOCKER_TICK;
-
-	blocked->bits &= ~TASK_ISOLATION_BLOCKER_TICK;
-	task_isolation_look(blocked);
-	if (tick && !blocked->bits) {
-		blocked->bits = TASK_ISOLATION_BLOCKER_TICK;
-		blocked->tick = "gone by now";
-	}
-}
-
 /**
- * task_isolation_record_blocked - The request is refused
- * @err:	What prctl() returns
+ * task_isolation_record_blocked - Record that a request is refused
  * @bits:	What the check has found, %TASK_ISOLATION_BLOCKER_* bits
- *
- * Looks for the details. What the check has found may have gone in between.
  *
  * Context: Interrupts disabled, current is not isolated.
  */
-void task_isolation_record_blocked(int err, u64 bits)
+void task_isolation_record_blocked(u64 bits)
 {
 	struct task_isolation_stats *stats = __this_cpu_read(task_isolation_stats);
-	struct task_isolation_blockers *blocked = &task_isolation_history()->blocked;
+	struct task_isolation_blockers *blockers = &task_isolation_history()->blockers;
 
-	lockdep_assert_irqs_disabled();
-
-	memset(blocked, 0, sizeof(*blocked));
-	task_isolation_who_none(&blocked->task);
-	blocked->bits = bits;
-
-	/* A signal has interrupted the request, whatever else there was. */
-	if (err == -EAGAIN && !(bits & TASK_ISOLATION_BLOCKER_SIGNAL))
-		task_isolation_blocked_again(blocked);
-	else if (bits & TASK_ISOLATION_BLOCKER_DEVICE)
-		blocked->bits = tick_isolation_impossible() ?: bits;
-
+	task_isolation_explain(blockers, bits);
 	if (stats)
 		atomic64_inc(&stats->blocked);
-	trace_task_isolation_blocked(err, blocked);
+	trace_task_isolation_blocked(task_isolation_error(bits), blockers);
 }
 
 static void task_isolation_stats_end(u64 span)
@@ -277,7 +188,7 @@ static void task_isolation_stats_end(u64 span)
 }
 
 /**
- * task_isolation_record_entry - The kernel was entered
+ * task_isolation_record_entry - Record that the kernel was entered
  *
  * Context: First thing after an isolated CPU has entered the kernel, interrupts
  * disabled. No locks, no tracing.
@@ -293,7 +204,7 @@ void task_isolation_record_entry(void)
 }
 
 /**
- * task_isolation_record_sender - Note who sent the interrupt that is handled
+ * task_isolation_record_sender - Record the sender of the interrupt which is handled
  * @key:	What it runs, NULL for a reschedule interrupt
  *
  * Context: Hard interrupt which marked current.
@@ -302,12 +213,12 @@ void task_isolation_record_sender(const void *key)
 {
 	struct task_isolation_history *history = task_isolation_history();
 
-	task_isolation_culprit(key, &history->sender, &history->kick);
+	task_isolation_find_sender(key, &history->sender, &history->kick);
 }
 
-/* Out of line part of task_isolation_record_group(). */
-void __task_isolation_record_group(struct task_struct *p,
-				   const struct task_isolation_entry *entry, int sig)
+/* Out of line part of task_isolation_note_group_signal(). */
+void __task_isolation_note_group_signal(struct task_struct *p,
+					const struct task_isolation_entry *entry, int sig)
 {
 	struct task_isolation_history *history = entry->history;
 	struct task_isolation_who who;
@@ -315,15 +226,15 @@ void __task_isolation_record_group(struct task_struct *p,
 	lockdep_assert_held(&p->sighand->siglock);
 
 	task_isolation_who_current(&who);
-	/* The second one may come too late, or what the first sent was ignored. */
+	/* The second signal may be too late, or the first one was ignored. */
 	if (history->group_sig == sig && !task_isolation_who_same(&history->group_by, &who))
 		task_isolation_who_none(&who);
 	history->group_sig = sig;
 	history->group_by = who;
 }
 
-/* Who sent the signal @sig that stops or kills the process? With siglock held. */
-static void task_isolation_group_sender(struct task_isolation_history *history, int sig)
+/* Take over the sender of a signal which stops or kills the process. Under siglock. */
+static void task_isolation_take_group_sender(struct task_isolation_history *history, int sig)
 {
 	if (history->group_sig == sig)
 		history->sender = history->group_by;
@@ -332,7 +243,7 @@ static void task_isolation_group_sender(struct task_isolation_history *history, 
 	history->group_sig = 0;
 }
 
-/* A traced thread is stopped by its tracer. Anybody else came in between. */
+/* A traced thread is stopped by its tracer. Any other sender came in between. */
 static bool task_isolation_may_stop(const struct task_isolation_who *who)
 {
 	struct task_struct *tracer;
@@ -343,11 +254,11 @@ static bool task_isolation_may_stop(const struct task_isolation_who *who)
 }
 
 /**
- * task_isolation_record_stop - The thread is about to be stopped
- * @sig:	Signal which stops the whole process, 0 if it is not that
+ * task_isolation_record_stop - Record that the thread is about to stop
+ * @sig:	Signal which stops the whole process, 0 when traced or frozen
  *
- * Whoever interrupted the thread has been dealt with after this: it does not
- * explain the signal that may end the stop.
+ * The sender of the interrupt is settled by this: it does not explain the signal
+ * which may end the stop.
  *
  * Context: sighand->siglock is held with @sig, and may be held without.
  */
@@ -356,38 +267,10 @@ void task_isolation_record_stop(int sig)
 	struct task_isolation_history *history = task_isolation_history();
 
 	if (sig)
-		task_isolation_group_sender(history, sig);
+		task_isolation_take_group_sender(history, sig);
 	else if (!history->kick || !task_isolation_may_stop(&history->sender))
 		task_isolation_who_none(&history->sender);
 	history->kick = false;
-}
-
-/*
- * What the cause is about. Returns true if that is a function, whose name is
- * not for everybody. Without a name there is nothing: an address is for nobody.
- */
-static bool task_isolation_what(const struct task_isolation_entry *entry, char *buf, size_t size)
-{
-	char name[KSYM_NAME_LEN];
-
-	buf[0] = '\0';
-	switch (entry->cause) {
-	case TASK_ISOLATION_IPI_FUNC:
-	case TASK_ISOLATION_IRQ_WORK:
-		if (!lookup_symbol_name((unsigned long)entry->what, name))
-			strscpy(buf, name, size);
-		return true;
-	case TASK_ISOLATION_TRAP:
-	case TASK_ISOLATION_VECTOR:
-		if (entry->what)
-			strscpy(buf, entry->what, size);
-		return false;
-	case TASK_ISOLATION_IRQ:
-		strscpy(buf, entry->domain, size);
-		return false;
-	default:
-		return false;
-	}
 }
 
 static void task_isolation_stats_loss(const struct task_isolation_loss *loss)
@@ -398,7 +281,7 @@ static void task_isolation_stats_loss(const struct task_isolation_loss *loss)
 	if (!stats)
 		return;
 
-	/* The thread may have been moved, and another one be isolated there. */
+	/* The thread may have moved, and another one may be isolated there. */
 	atomic64_inc(&stats->losses[loss->cause]);
 	spin_lock_irqsave(&stats->lock, flags);
 	stats->last = *loss;
@@ -406,16 +289,17 @@ static void task_isolation_stats_loss(const struct task_isolation_loss *loss)
 }
 
 /**
- * task_isolation_record_loss - Isolation was lost
+ * task_isolation_record_loss - Record that isolation was lost
  * @regs:	Registers of the thread
  *
- * What current->isolation says of the cause is final now.
+ * The cause in current->isolation is final now.
  *
  * Context: Process context. sighand->siglock may be held.
  */
 void task_isolation_record_loss(struct pt_regs *regs)
 {
 	const struct task_isolation_entry *entry = current->isolation.entry;
+	const struct task_isolation_cause_info *info = task_isolation_cause_info(entry->cause);
 	struct task_isolation_history *history = entry->history;
 	struct task_isolation_loss *loss = &history->last;
 
@@ -423,15 +307,15 @@ void task_isolation_record_loss(struct pt_regs *regs)
 	loss->cause = entry->cause;
 	loss->cpu = entry->cpu;
 	loss->number = task_isolation_number(entry);
-	if (entry->cause == TASK_ISOLATION_IRQ)
+	if (info->what == TASK_ISOLATION_WHAT_DOMAIN)
 		loss->hwirq = entry->hwirq;
 	loss->ip = instruction_pointer(regs);
 	loss->entered = history->entered;
 	loss->lost = history->entered + history->span;
 	loss->losses = ++history->losses;
 	loss->symbol = task_isolation_what(entry, loss->what, sizeof(loss->what));
-	/* Whoever sent an interrupt, it is not what the thread did itself. */
-	if (task_isolation_has_sender(entry->cause))
+	/* The sender of an interrupt is not the culprit of what the thread did itself. */
+	if (info->has_sender)
 		loss->culprit = history->sender;
 	else
 		task_isolation_who_none(&loss->culprit);
@@ -440,17 +324,17 @@ void task_isolation_record_loss(struct pt_regs *regs)
 	trace_task_isolation_loss(loss);
 }
 
-/* Can the signal have come from whoever interrupted the thread? */
+/* True if whoever interrupted the thread may have sent the signal. */
 static bool task_isolation_may_send(const struct task_isolation_who *who,
 				    const struct kernel_siginfo *info)
 {
 	pid_t pid, tid;
 
-	/* Another thread called exit_group() or exec, or it dumps core, for whom? */
+	/* Another thread called exit_group() or exec. The culprit of a core dump is unknown. */
 	if (!info)
 		return who->pid == task_tgid_nr(current) && !current->signal->core_state;
 
-	/* The kernel sent it. Only for what it did in an interrupt nobody else is to blame. */
+	/* The kernel sent it. Only what it did in an interrupt has no other culprit. */
 	if (!SI_FROMUSER(info) || info->si_code == SI_TIMER || info->si_code == SI_SIGIO)
 		return !who->tid;
 
@@ -458,11 +342,11 @@ static bool task_isolation_may_send(const struct task_isolation_who *who,
 }
 
 /**
- * task_isolation_record_signal - A signal is about to end isolation
- * @info:	What came with it, %NULL for SIGKILL, with which nothing comes
+ * task_isolation_record_signal - Record the sender of a signal which ends isolation
+ * @info:	The siginfo, %NULL for SIGKILL, which has none
  *
- * The interrupt may have been sent for something else, by somebody else, and
- * the signal have come while that was handled.
+ * The interrupt may have been sent for something else, by another sender, and
+ * the signal may have come while that was handled.
  *
  * Context: sighand->siglock is held.
  */
@@ -471,13 +355,13 @@ void task_isolation_record_signal(const struct kernel_siginfo *info)
 	struct task_isolation_history *history = task_isolation_history();
 
 	if (!info && history->group_sig == SIGKILL)
-		task_isolation_group_sender(history, SIGKILL);
+		task_isolation_take_group_sender(history, SIGKILL);
 	else if (!history->kick || !task_isolation_may_send(&history->sender, info))
 		task_isolation_who_none(&history->sender);
 }
 
 /**
- * task_isolation_record_leave - The thread left by itself
+ * task_isolation_record_leave - Record that the thread left by itself
  * @nr:		System call
  *
  * Context: Process context, interrupts enabled.
@@ -494,10 +378,10 @@ void task_isolation_record_leave(long nr)
 }
 
 /**
- * task_isolation_record_last - What is known of the last loss of current
+ * task_isolation_record_last - Look up the last loss of current
  *
  * Context: Process context, current has lost isolation.
- * Return: the loss, valid until current asks to be isolated again
+ * Return: the loss, valid until current requests isolation again
  */
 const struct task_isolation_loss *task_isolation_record_last(void)
 {
@@ -505,8 +389,8 @@ const struct task_isolation_loss *task_isolation_record_last(void)
 }
 
 /**
- * task_isolation_record_siginfo - Tell the thread in its signal who it was
- * @info:	The signal
+ * task_isolation_record_siginfo - Fill the culprit into the signal of a loss
+ * @info:	The siginfo
  */
 void task_isolation_record_siginfo(struct kernel_siginfo *info)
 {
@@ -518,9 +402,9 @@ void task_isolation_record_siginfo(struct kernel_siginfo *info)
 }
 
 /**
- * task_isolation_symbols_visible - May current see the names of kernel functions?
+ * task_isolation_symbols_visible - Test whether current may see names of functions
  *
- * Return: %true if it may, as kptr_restrict says for their addresses
+ * Return: %true if kptr_restrict permits their addresses
  */
 bool task_isolation_symbols_visible(void)
 {
@@ -570,7 +454,7 @@ static void task_isolation_record_fill_loss(struct task_isolation_record *rec,
 	}
 }
 
-/* Returns @hidden if there is a function which current may not know, nor words for it. */
+/* Returns @hidden if there is a function which current may not see, and clears @buf. */
 static u32 task_isolation_record_function(const void *func, char *buf, size_t size, u32 hidden)
 {
 	char name[KSYM_NAME_LEN];
@@ -586,25 +470,25 @@ static u32 task_isolation_record_function(const void *func, char *buf, size_t si
 	return 0;
 }
 
-static void task_isolation_record_fill_blocked(struct task_isolation_record *rec,
-					       const struct task_isolation_blockers *blocked)
+static void task_isolation_record_fill_blockers(struct task_isolation_record *rec,
+						const struct task_isolation_blockers *blockers)
 {
-	rec->blockers = blocked->bits;
-	if (!blocked->bits)
+	rec->blockers = blockers->bits;
+	if (!blockers->bits)
 		return;
 
-	if (blocked->tick)
-		strscpy(rec->tick, blocked->tick);
-	rec->hidden |= task_isolation_record_function(blocked->timer, rec->timer,
+	if (blockers->tick)
+		strscpy(rec->tick, blockers->tick);
+	rec->hidden |= task_isolation_record_function(blockers->timer, rec->timer,
 						      sizeof(rec->timer),
 						      TASK_ISOLATION_HIDDEN_TIMER);
-	if (blocked->work)
-		strscpy(rec->work, blocked->work);
-	rec->hidden |= task_isolation_record_function(blocked->func, rec->work,
+	if (blockers->work)
+		strscpy(rec->work, blockers->work);
+	rec->hidden |= task_isolation_record_function(blockers->func, rec->work,
 						      sizeof(rec->work),
 						      TASK_ISOLATION_HIDDEN_WORK);
-	if (task_isolation_who_visible(&blocked->task, &rec->blocker_pid, &rec->blocker_tid))
-		strscpy(rec->blocker_comm, blocked->task.comm);
+	if (task_isolation_who_visible(&blockers->task, &rec->blocker_pid, &rec->blocker_tid))
+		strscpy(rec->blocker_comm, blockers->task.comm);
 }
 
 /**
@@ -613,8 +497,8 @@ static void task_isolation_record_fill_blocked(struct task_isolation_record *rec
  * @size:	Its size there
  * @flags:	None so far
  *
- * The structure is output only. What a program wants is said by @flags, so that
- * it need not clear the structure for the sake of kernels it was not tried with.
+ * The structure is output only. Requests of the program are in @flags, so that it
+ * need not clear the structure for the sake of kernels which it was not tried with.
  *
  * Context: Process context, may sleep.
  * Return: 0. -EINVAL for a size that never was, or unknown flags. -E2BIG for a
@@ -636,10 +520,10 @@ long task_isolation_record_prctl(void __user *arg, unsigned long size, unsigned 
 	rec.culprit_cpu = -1;
 	if (entry) {
 		task_isolation_record_fill_loss(&rec, &entry->history->last);
-		task_isolation_record_fill_blocked(&rec, &entry->history->blocked);
+		task_isolation_record_fill_blockers(&rec, &entry->history->blockers);
 	}
 	scoped_guard (irq)
-		rec.obstacles = task_isolation_obstacles();
+		rec.blockers_now = task_isolation_final_blockers();
 
 	return copy_struct_to_user(arg, size, &rec, sizeof(rec), NULL);
 }

@@ -11,6 +11,8 @@
 #include <linux/sysfs.h>
 #include <linux/timekeeping.h>
 
+#include "isolation_internal.h"
+
 static struct task_isolation_stats *stats_of(struct device *dev)
 {
 	return per_cpu(task_isolation_stats, dev->id);
@@ -50,7 +52,7 @@ static ssize_t causes_show(struct device *dev, struct device_attribute *attr, ch
 	int len = 0;
 
 	for (int i = 0; i < TASK_ISOLATION_NR_CAUSES; i++)
-		len += sysfs_emit_at(buf, len, "%s %lld\n", task_isolation_words[i],
+		len += sysfs_emit_at(buf, len, "%s %lld\n", task_isolation_cause_info(i)->word,
 				     atomic64_read(&stats_of(dev)->losses[i]));
 	return len;
 }
@@ -103,8 +105,8 @@ static struct task_isolation_loss last_loss(struct device *dev)
 }
 
 /*
- * All that is said of the last loss is of one loss, so it is one file. The name
- * comes last, and escaped: a task may choose one that looks like another line.
+ * All that is shown of the last loss is of one loss, so it is one file. The name
+ * comes last, and escaped: a task may choose one which looks like another line.
  */
 static ssize_t last_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -123,7 +125,7 @@ static ssize_t last_show(struct device *dev, struct device_attribute *attr, char
 			  "culprit_cpu=%d\n"
 			  "culprit_pid=%d\n"
 			  "culprit_comm=%*pEs\n",
-			  last.losses ? task_isolation_words[last.cause] : "none",
+			  last.losses ? task_isolation_cause_info(last.cause)->word : "none",
 			  last.number, secret ? "" : last.what, last.lost, last.culprit.cpu,
 			  pid, (int)strnlen(comm, TASK_COMM_LEN), comm);
 }
@@ -151,8 +153,8 @@ static bool task_isolation_group_visible(struct kobject *kobj)
 DEFINE_SIMPLE_SYSFS_GROUP_VISIBLE(task_isolation);
 
 /*
- * Of each CPU device, see drivers/base/cpu.c. Who reads the files of a CPU does
- * not disturb it: interrupts are not sent.
+ * Of each CPU device, see drivers/base/cpu.c. Reading these files does not disturb
+ * the CPU, no interrupts are sent.
  */
 const struct attribute_group task_isolation_attr_group = {
 	.name		= "task_isolation",

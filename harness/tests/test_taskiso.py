@@ -250,7 +250,9 @@ class Taskiso(unittest.TestCase):
         seen = set()
         for shift in shifts:
             bits = ctypes.c_ulonglong(1 << shift)
-            seen.add(words.next_blocker(ctypes.byref(bits)))
+            text = words.next_blocker(ctypes.byref(bits))
+            self.assertNotIn(b"too old", text)
+            seen.add(text)
             self.assertEqual(bits.value, 0)
             self.assertIsNone(words.next_blocker(ctypes.byref(bits)))
         self.assertEqual(len(seen), len(shifts))

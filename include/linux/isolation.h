@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Task isolation: a thread gets a CPU of its own, and is told when the kernel
+ * Task isolation: a thread gets a CPU of its own, and is notified when the kernel
  * takes it away. See Documentation/userspace-api/task_isolation.rst for the
  * contract with user space, and Documentation/core-api/task-isolation.rst for
  * how it works and for what an architecture has to provide.
@@ -9,9 +9,8 @@
 #define _LINUX_ISOLATION_H
 
 #include <linux/isolation_irq.h>
+#include <linux/isolation_state.h>
 #include <linux/isolation_types.h>
-#include <linux/jump_label.h>
-#include <linux/percpu-defs.h>
 #include <linux/sched.h>
 #include <linux/thread_info.h>
 
@@ -21,49 +20,42 @@ struct kernel_siginfo;
 
 #ifdef CONFIG_TASK_ISOLATION
 
-DECLARE_PER_CPU_READ_MOSTLY(bool, task_isolation_on);
-
 long task_isolation_prctl(unsigned long flags);
 bool task_isolation_start(struct pt_regs *regs);
 bool __task_isolation_syscall(struct pt_regs *regs);
 void __task_isolation_user_exit(void);
 void __task_isolation_nmi(void);
 void __task_isolation_deliver(struct pt_regs *regs);
-void __task_isolation_signal(int sig, const struct kernel_siginfo *info);
+void __task_isolation_end_by_signal(int sig, const struct kernel_siginfo *info);
 void __task_isolation_entry_note(enum task_isolation_cause cause,
 				 unsigned long nr, const void *what);
 void __task_isolation_close(void);
 void __task_isolation_irq_note(enum task_isolation_cause cause, const void *what,
 			       const void *key);
-void __task_isolation_stop(int sig);
+void __task_isolation_note_stop(int sig);
 void __task_isolation_kick(int cpu, enum task_isolation_cause cause);
 void task_isolation_free(struct task_struct *p);
 void task_isolation_update_cpus(void);
-bool task_isolation_cpu(int cpu);
 
-/* For those who explain a loss, see <linux/isolation_record.h> */
-u64 task_isolation_impossible(void);
-u64 task_isolation_number(const struct task_isolation_entry *entry);
-bool task_isolation_has_sender(enum task_isolation_cause cause);
-extern bool task_isolation_debug;
-
-/* Pure parts, visible for the KUnit tests */
-int task_isolation_parse(unsigned long flags, int *sig);
-
-/* True when the current entry of this thread is, or may become, a loss. */
+/**
+ * task_isolation_marked - Test whether the current entry is, or may become, a loss
+ *
+ * Return: %true from the entry of an isolated thread until the loss is delivered,
+ * or until the entry is known to be allowed
+ */
 static __always_inline bool task_isolation_marked(void)
 {
 	return task_isolation_armed() && current->isolation.state == TASK_ISOLATION_MARKED;
 }
 
 /**
- * task_isolation_user_exit - Notice that an isolated CPU entered the kernel
+ * task_isolation_user_exit - Detect that an isolated CPU entered the kernel
  *
- * The one place of detection. Marks the thread, and makes it deliver the loss
- * on the way back to user mode, unless somebody finds the entry allowed.
+ * The only point of detection. Marks the thread, which delivers the loss on the
+ * way back to user mode, unless the entry turns out to be allowed.
  *
- * Invoked from __ct_user_exit(), on CPUs with context tracking active, as the
- * first thing once RCU is watching. Interrupts are disabled.
+ * Invoked from __ct_user_exit(), on CPUs with context tracking active, first
+ * once RCU is watching. Interrupts are disabled.
  */
 static __always_inline void task_isolation_user_exit(void)
 {
@@ -72,39 +64,43 @@ static __always_inline void task_isolation_user_exit(void)
 }
 
 /**
- * task_isolation_active - Is a thread isolated on a CPU, or at the last check before?
+ * task_isolation_cpu_isolated_locked - Test whether a CPU is isolated or about to be
  * @cpu:	The CPU
  *
- * Invoked from the fair class's tick. The last check takes the lock of the runqueue
- * after it has set the flag, and looks at the thread's flags after that: who holds
- * the lock either sees the flag, or is seen.
+ * The last check acquires the lock of the runqueue after it has set the flag, and
+ * checks the thread's flags after that. So the lock holder either observes the
+ * flag, or its change of the thread's flags is observed by the last check.
+ *
+ * Invoked from the fair class's tick.
  *
  * Context: The lock of the runqueue of @cpu is held.
- * Return: %true if so
+ * Return: %true if a thread is isolated on @cpu, or at the last check before that
  */
-static __always_inline bool task_isolation_active(int cpu)
+static __always_inline bool task_isolation_cpu_isolated_locked(int cpu)
 {
 	return static_branch_unlikely(&task_isolation_key) &&
 	       READ_ONCE(per_cpu(task_isolation_on, cpu));
 }
 
 /**
- * task_isolation_leaving - Is a CPU about to leave the kernel for long?
+ * task_isolation_cpu_isolated_mb - Test whether a CPU is isolated, after a barrier
  * @cpu:	The CPU
  *
- * For those who have seen @cpu in the kernel and are about to interrupt it only
- * in order to see it leave. One of the two sees what the other one did, if the
- * caller says what it wants of @cpu before, where task_isolation_start() looks.
+ * For callers which observed @cpu in the kernel and are about to interrupt it
+ * only in order to see it leave. The caller must publish its request before
+ * calling this, where task_isolation_start() checks for it. Then either the caller
+ * observes the flag or task_isolation_start() observes the request.
  *
- * Invoked from __sync_rcu_exp_select_node_cpus(), and from force_qs_rnp(), which has
- * nothing to say before: an interrupt that was decided on just before the last
- * check began is not kept back, and costs the thread its first microseconds.
+ * Invoked from __sync_rcu_exp_select_node_cpus(), and from force_qs_rnp(). The
+ * latter has no request to publish: an interrupt which it decided on right before
+ * the last check began is not suppressed, and costs the thread its first
+ * microseconds.
  *
  * Context: Any.
  * Return: %true if @cpu is isolated or at the last check before that. %false
- * also right after, if the check has failed.
+ * right after the check as well, if it has failed.
  */
-static inline bool task_isolation_leaving(int cpu)
+static inline bool task_isolation_cpu_isolated_mb(int cpu)
 {
 	if (!static_branch_unlikely(&task_isolation_key))
 		return false;
@@ -115,11 +111,11 @@ static inline bool task_isolation_leaving(int cpu)
 }
 
 /**
- * task_isolation_nmi - Notice that an NMI hit an isolated CPU
+ * task_isolation_nmi - Detect that an NMI hit an isolated CPU
  * @regs:	Interrupted registers
  *
- * NMIs do not pass __ct_user_exit() and return without looking at any exit
- * work. Note the NMI and raise an interrupt, whose entry is then the loss.
+ * NMIs do not pass __ct_user_exit() and return without handling any exit work.
+ * Note the NMI and raise an interrupt, whose entry is then the loss.
  *
  * Invoked from irqentry_nmi_enter(), inside an instrumentable section.
  */
@@ -131,15 +127,16 @@ static __always_inline void task_isolation_nmi(struct pt_regs *regs)
 }
 
 /**
- * task_isolation_syscall - Decide on a system call of an isolated thread
+ * task_isolation_syscall - The gate: decide on a system call of an isolated thread
  * @regs:	Registers of the thread
  *
- * Invoked with SYSCALL_WORK_SYSCALL_TASK_ISOLATION set, after the ptrace entry stop,
- * which may change the number, and before seccomp, which may act on it.
- * Interrupts are enabled.
+ * Invoked from syscall_trace_enter(), that of arm64 and arm included, with
+ * SYSCALL_WORK_SYSCALL_TASK_ISOLATION set: after the ptrace entry stop, which may
+ * change the number, and before seccomp, which may act on it. Interrupts are
+ * enabled.
  *
- * Return: %true if the call is to be executed. %false if not: the return value
- * is set so that it restarts once the thread has been told.
+ * Return: %true if the call is to be executed. Otherwise %false, with the return
+ * value set so that the call restarts once the thread was notified.
  */
 static inline bool task_isolation_syscall(struct pt_regs *regs)
 {
@@ -148,7 +145,7 @@ static inline bool task_isolation_syscall(struct pt_regs *regs)
 }
 
 /**
- * task_isolation_deliver - Tell the thread about a loss
+ * task_isolation_deliver - Notify the thread of a loss
  * @regs:	Registers of the thread, NULL in an io_uring worker
  *
  * Invoked from resume_user_mode_work() with interrupts enabled. May sleep.
@@ -160,33 +157,33 @@ static inline void task_isolation_deliver(struct pt_regs *regs)
 }
 
 /**
- * task_isolation_signal - End isolation because of a signal
+ * task_isolation_end_by_signal - End isolation because of a signal
  * @sig:	Signal number
- * @info:	What came with it. Not valid for SIGKILL.
+ * @info:	Its siginfo. Not valid for SIGKILL.
  *
  * Invoked from get_signal() when a handler is about to run, before the signal
  * frame is written, and when the thread is about to die. A pending request
  * fails with EAGAIN, as its registers are about to become the handler's.
  * sighand->siglock is held.
  */
-static inline void task_isolation_signal(int sig, const struct kernel_siginfo *info)
+static inline void task_isolation_end_by_signal(int sig, const struct kernel_siginfo *info)
 {
 	if (task_isolation_armed())
-		__task_isolation_signal(sig, info);
+		__task_isolation_end_by_signal(sig, info);
 }
 
 /**
- * task_isolation_stop - The thread is about to stop, to be traced or frozen
- * @sig:	Signal which stops the whole process, 0 if it is not that
+ * task_isolation_note_stop - Annotate that the thread is about to stop
+ * @sig:	Signal which stops the whole process, 0 when traced or frozen
  *
- * Refines the cause, a reschedule interrupt says little. Invoked from
+ * Refines the cause, as a reschedule interrupt says little. Invoked from
  * get_signal() and __refrigerator(). sighand->siglock is held with @sig, and may
  * be held without.
  */
-static inline void task_isolation_stop(int sig)
+static inline void task_isolation_note_stop(int sig)
 {
 	if (task_isolation_marked())
-		__task_isolation_stop(sig);
+		__task_isolation_note_stop(sig);
 }
 
 /**
@@ -232,7 +229,7 @@ static __always_inline void task_isolation_machine_check(void)
  * @nr:		System call number
  *
  * Invoked where an architecture fails a system call before the entry work, and
- * where the tracer keeps it from being made.
+ * where the tracer suppresses it.
  */
 static __always_inline void task_isolation_bad_syscall(long nr)
 {
@@ -243,12 +240,12 @@ static __always_inline void task_isolation_bad_syscall(long nr)
 /**
  * task_isolation_vector - Annotate an interrupt
  * @regs:	Interrupted registers
- * @nr:		Vector or other number, 0 if @name says it all
+ * @nr:		Vector or other number, 0 if @name is sufficient
  * @name:	Name of the vector, a string literal
  *
- * Opens the window in which handlers may add what they know. An interrupt
- * which hit the kernel closes it: whatever comes then is not the reason why
- * the thread was disturbed.
+ * Opens the window in which handlers may refine the annotation. An interrupt
+ * which hit the kernel closes it: whatever follows is not the reason why the
+ * thread was disturbed.
  *
  * Invoked from the architecture's interrupt entry, with interrupts disabled.
  */
@@ -267,8 +264,7 @@ static __always_inline void task_isolation_vector(struct pt_regs *regs, unsigned
  * task_isolation_ipi - Annotate an IPI that is a device interrupt
  * @name:	Name of the IPI, a string literal
  *
- * What the handler knows besides, like the function of a function call, says
- * more than that.
+ * Handlers may refine that, for instance by the function of a function call.
  *
  * Invoked from the architecture's IPI handler in hard interrupt context, where
  * IPIs have interrupt descriptors and not a vector each.
@@ -292,8 +288,8 @@ static __always_inline void task_isolation_timer(void)
 
 /**
  * task_isolation_ipi_func - Annotate a function call from another CPU
- * @func:	Function that is called
- * @csd:	What was queued for it
+ * @func:	Function which is called
+ * @csd:	The entry which was queued for it
  *
  * Invoked from csd_do_func() in hard interrupt context.
  */
@@ -328,13 +324,13 @@ static __always_inline void task_isolation_resched(void)
 }
 
 /**
- * task_isolation_kick - Make an isolated CPU find out that it can't stay so
+ * task_isolation_kick - Force a CPU out of isolation
  * @cpu:	CPU to interrupt
- * @cause:	What the thread there is to be told
+ * @cause:	Cause to be reported to the thread there
  *
- * For those who make the conditions of isolation false without entering the
- * CPU otherwise. Does nothing if nobody is isolated there. The caller has to
- * make its change visible first, see task_isolation_start().
+ * For callers which violate the conditions of isolation without entering the
+ * CPU otherwise. Does nothing if the CPU is not isolated. The caller has to
+ * publish its change before, see task_isolation_start().
  */
 static inline void task_isolation_kick(int cpu, enum task_isolation_cause cause)
 {
@@ -343,11 +339,11 @@ static inline void task_isolation_kick(int cpu, enum task_isolation_cause cause)
 }
 
 /**
- * task_isolation_affinity - The affinity of a thread has changed
+ * task_isolation_affinity - End isolation because of a changed affinity
  * @p:		The thread
  * @running:	It is on its CPU right now
  *
- * A running thread is isolated only where it can't go elsewhere.
+ * A running thread stays isolated only where it can't be moved.
  *
  * Invoked from do_set_cpus_allowed() with the runqueue of @p locked.
  */
@@ -359,12 +355,12 @@ static inline void task_isolation_affinity(struct task_struct *p, bool running)
 }
 
 /**
- * task_isolation_fork - Nobody is born isolated
+ * task_isolation_fork - Clear the state of a new thread
  * @p:		New thread, a copy of current, not visible yet
  *
  * System calls of an isolated thread are refused, but io_uring creates workers
  * from task work on the way out, when the thread may be marked or about to be
- * isolated. What happened to the parent is not for the child, either.
+ * isolated. The child does not inherit the history either.
  *
  * Invoked from dup_task_struct().
  */
@@ -384,13 +380,13 @@ static inline long task_isolation_prctl(unsigned long flags) { return -EINVAL; }
 static __always_inline bool task_isolation_marked(void) { return false; }
 static inline bool task_isolation_start(struct pt_regs *regs) { return true; }
 static __always_inline void task_isolation_user_exit(void) { }
-static __always_inline bool task_isolation_active(int cpu) { return false; }
-static inline bool task_isolation_leaving(int cpu) { return false; }
+static __always_inline bool task_isolation_cpu_isolated_locked(int cpu) { return false; }
+static inline bool task_isolation_cpu_isolated_mb(int cpu) { return false; }
 static __always_inline void task_isolation_nmi(struct pt_regs *regs) { }
 static inline bool task_isolation_syscall(struct pt_regs *regs) { return true; }
 static inline void task_isolation_deliver(struct pt_regs *regs) { }
-static inline void task_isolation_signal(int sig, const struct kernel_siginfo *info) { }
-static inline void task_isolation_stop(int sig) { }
+static inline void task_isolation_end_by_signal(int sig, const struct kernel_siginfo *info) { }
+static inline void task_isolation_note_stop(int sig) { }
 static __always_inline void task_isolation_fault(struct pt_regs *regs, unsigned long address) { }
 static __always_inline void task_isolation_trap(struct pt_regs *regs, const char *name) { }
 static __always_inline void task_isolation_machine_check(void) { }
@@ -407,7 +403,6 @@ static inline void task_isolation_affinity(struct task_struct *p, bool running) 
 static inline void task_isolation_fork(struct task_struct *p) { }
 static inline void task_isolation_free(struct task_struct *p) { }
 static inline void task_isolation_update_cpus(void) { }
-static inline bool task_isolation_cpu(int cpu) { return false; }
 
 #endif /* !CONFIG_TASK_ISOLATION */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The part of task isolation that every interrupt driver sees, by
+ * The part of task isolation which every interrupt driver includes, by
  * <linux/irqdesc.h>: no scheduler headers here. See <linux/isolation.h>.
  */
 #ifndef _LINUX_ISOLATION_IRQ_H
@@ -20,14 +20,14 @@ bool __task_isolation_irq(struct irq_desc *desc);
 void __task_isolation_irq_done(void);
 
 /**
- * task_isolation_armed - Is current between its prctl() and a loss?
+ * task_isolation_armed - Test whether current is between its prctl() and a loss
  *
- * The flag which brings the system calls of the thread to the gate is set in
+ * The flag which diverts the system calls of the thread to the gate is set in
  * all states but %TASK_ISOLATION_OFF. Unlike the state itself, it is in the cache
- * line of the flags that each entry looks at anyway.
+ * line of the flags that each entry reads anyway.
  *
  * Context: Any, noinstr code included.
- * Return: %false if the thread has nothing to do with task isolation
+ * Return: %false if task isolation has nothing to do for the thread
  */
 static __always_inline bool task_isolation_armed(void)
 {
@@ -45,11 +45,11 @@ static __always_inline bool task_isolation_armed(void)
  * task_isolation_irq - Annotate a device interrupt
  * @desc:	Descriptor of the interrupt
  *
- * Chained interrupts get here more than once, the last one knows best.
+ * Chained interrupts get here more than once, the last one is the most specific.
  *
  * Invoked from generic_handle_irq_desc() in hard interrupt context.
  *
- * Return: %true if task_isolation_irq_done() is to follow
+ * Return: %true if task_isolation_irq_done() has to follow
  */
 static __always_inline bool task_isolation_irq(struct irq_desc *desc)
 {
@@ -57,11 +57,11 @@ static __always_inline bool task_isolation_irq(struct irq_desc *desc)
 }
 
 /**
- * task_isolation_irq_done - A device interrupt has been handled
+ * task_isolation_irq_done - Close the annotation of a handled device interrupt
  * @annotated:	What task_isolation_irq() returned
  *
- * Many an interrupt controller is asked for the next one before the entry ends.
- * It is the first that disturbed the thread.
+ * Many interrupt controllers handle all pending interrupts in one entry. Only
+ * the first one is the cause.
  *
  * Invoked from generic_handle_irq_desc() in hard interrupt context.
  */

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of task isolation: the parts which need no isolated CPU.
+ * KUnit tests of task isolation: the argument of prctl(PR_TASK_ISOLATION).
  */
 
 #include <kunit/test.h>
-#include <linux/isolation.h>
 #include <linux/prctl.h>
 #include <linux/signal.h>
+
+#include "../isolation_internal.h"
 
 static void parse_accepts(struct kunit *test)
 {

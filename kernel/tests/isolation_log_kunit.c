@@ -4,7 +4,8 @@
  */
 
 #include <kunit/test.h>
-#include <linux/isolation_record.h>
+
+#include "../isolation_internal.h"
 
 static const struct describe_case {
 	struct task_isolation_loss loss;
@@ -16,6 +17,7 @@ static const struct describe_case {
 	{ { .cause = TASK_ISOLATION_FAULT, .number = 0x1000 }, "page fault at 0x1000" },
 	{ { .cause = TASK_ISOLATION_TRAP, .what = "exc_device_not_available" },
 	  "trap (exc_device_not_available)" },
+	{ { .cause = TASK_ISOLATION_TRAP }, "trap (?)" },
 	{ { .cause = TASK_ISOLATION_VECTOR, .number = 0xef }, "vector 0xef" },
 	{ { .cause = TASK_ISOLATION_VECTOR, .what = "sysvec_thermal" },
 	  "vector (sysvec_thermal)" },
@@ -24,7 +26,7 @@ static const struct describe_case {
 	{ { .cause = TASK_ISOLATION_TIMER }, "local timer interrupt" },
 	{ { .cause = TASK_ISOLATION_IPI_FUNC, .symbol = true, .what = "do_sync_core" },
 	  "IPI function (do_sync_core)" },
-	/* A function that has no name: not its address */
+	/* A function without a name: not its address */
 	{ { .cause = TASK_ISOLATION_IPI_FUNC, .symbol = true }, "IPI function (?)" },
 	{ { .cause = TASK_ISOLATION_RESCHED }, "reschedule IPI" },
 	{ { .cause = TASK_ISOLATION_IRQ_WORK, .symbol = true, .what = "rcu_exp_handler" },
@@ -47,7 +49,7 @@ static void describe_texts(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, buf, describe_cases[i].text);
 		seen |= BIT(describe_cases[i].loss.cause);
 	}
-	/* A new cause wants a text and a line above. */
+	/* A new cause needs a line above. */
 	KUNIT_EXPECT_EQ(test, seen, GENMASK(TASK_ISOLATION_NR_CAUSES - 1, 0));
 }
 

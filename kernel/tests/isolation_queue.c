@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Task isolation: give a CPU something to do, as a driver would
+ * Task isolation: queue timers and work on a CPU, as a driver would
  *
- * A program has no way to queue a timer on another CPU, or work that is to be
- * done later, and few ways to have a function called there. Drivers do all of
- * that, and the thread that is isolated there is told who it was. The self-tests
- * check that it is told the truth.
+ * A program has no way to queue a timer on another CPU, or delayed work, and few
+ * ways to have a function called there. Drivers do all of that, and the thread
+ * which is isolated there gets their task as the culprit. The self-tests verify
+ * that this is true.
  *
  * The number of a CPU, written to a file in debugfs/task_isolation_queue/,
- * queues there what the file is named after. Nothing that is queued does
- * anything. A timer and delayed work are due after 10 ms.
+ * queues there what the file is named after. The handlers are empty. A timer and
+ * delayed work are due after 10 ms.
  *
- * "hang" is a timer that takes so long that hrtimer_interrupt() gives up for a
- * while. It is gone when the write is over, the hang is not.
+ * "hang" is a timer which takes so long that hrtimer_interrupt() gives up for a
+ * while. The timer is gone when the write is done, the hang is not.
  */
 
 #include <linux/cleanup.h>
@@ -30,11 +30,11 @@
 /* Jiffies until a timer, or delayed work, is due */
 #define QUEUE_DELAY	max(HZ / 100, 1)
 
-/* As often as hrtimer_interrupt() looks for more to do, and how long each takes */
+/* As often as hrtimer_interrupt() retries, and how long each timer takes */
 #define QUEUE_HANGS	3
 #define QUEUE_HANG_MS	20
 
-/* One of each exists, and is waited for before it is queued again. */
+/* One of each exists, which has to be done before it is queued again. */
 static DEFINE_MUTEX(queue_mutex);
 
 static void queue_timer_func(struct timer_list *timer)
@@ -112,7 +112,7 @@ static void queue_hang_start(void *info)
 static void queue_hang_on(int cpu)
 {
 	smp_call_function_single(cpu, queue_hang_start, NULL, 1);
-	/* To sleep would take a timer, and last until the hang is over. */
+	/* Sleeping would take a timer, and last until the hang is over. */
 	while (READ_ONCE(queue_hangs) < QUEUE_HANGS)
 		cpu_relax();
 	hrtimer_cancel(&queue_hang);

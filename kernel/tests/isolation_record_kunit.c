@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of task isolation: who interrupted a CPU, and the record.
+ * KUnit tests of task isolation: causes, senders, blockers and the record.
  */
 
 #include <kunit/test.h>
+#include <linux/bitops.h>
 #include <linux/delay.h>
 #include <linux/hardirq.h>
 #include <linux/irq_work.h>
-#include <linux/isolation.h>
-#include <linux/isolation_culprit.h>
-#include <linux/isolation_record.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
+
+#include "../isolation_check.h"
+#include "../isolation_internal.h"
 
 struct culprit_test {
 	struct task_isolation_senders	all;
@@ -33,7 +34,7 @@ static bool culprit_find(struct culprit_test *t, const void *key)
 	return task_isolation_senders_find(&t->all, key, &t->who, &t->kick);
 }
 
-/* As if another thread had left it. */
+/* As if another thread had recorded itself */
 static void culprit_rename(struct culprit_test *t, int i, pid_t tid)
 {
 	t->all.sender[i].who.pid = tid;
@@ -65,7 +66,7 @@ static void culprit_key(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->who.tid, 1000);
 	KUNIT_EXPECT_FALSE(test, t->kick);
 
-	/* Neither is a sender of something else, or of nothing. */
+	/* None of them sent something else, or nothing. */
 	KUNIT_EXPECT_FALSE(test, culprit_find(t, t));
 	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
 }
@@ -108,7 +109,7 @@ static void culprit_ambiguous(struct kunit *test)
 
 	task_isolation_senders_add(&t->all, NULL, false);
 	task_isolation_senders_add(&t->all, NULL, false);
-	/* This test may have been moved in between, but it is still the same. */
+	/* This thread may have moved in between, but it is still the same. */
 	KUNIT_EXPECT_TRUE(test, culprit_find(t, NULL));
 
 	culprit_rename(t, 1, task_pid_nr(current) + 1);
@@ -137,7 +138,7 @@ static void culprit_writing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->all.sender[1].state), busy);
 }
 
-/* Who writes its second name has sent the interrupt of its first. */
+/* A sender which records itself again has sent the interrupt of the first time. */
 static void culprit_writing_again(struct kunit *test)
 {
 	struct culprit_test *t = test->priv;
@@ -153,10 +154,10 @@ static void culprit_writing_again(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, culprit_find(t, NULL));
 		KUNIT_EXPECT_EQ(test, t->who.tid, task_pid_nr(current));
 	}
-	/* Nobody has written. */
+	/* No record is complete. */
 	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
 
-	/* Somebody else writes, first or last, or besides. */
+	/* Another sender writes, first or last, or besides. */
 	atomic_set(&t->all.sender[1].state, TASK_ISOLATION_SENDER_READY);
 	atomic_set(&t->all.sender[2].state, busy + 1);
 	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
@@ -180,7 +181,7 @@ static void culprit_full(struct kunit *test)
 	task_isolation_senders_add(&t->all, &keys[TASK_ISOLATION_SENDERS], false);
 	KUNIT_EXPECT_FALSE(test, culprit_find(t, NULL));
 	KUNIT_EXPECT_FALSE(test, culprit_find(t, &keys[TASK_ISOLATION_SENDERS]));
-	/* A key is as good as ever. */
+	/* A key still identifies its sender. */
 	KUNIT_EXPECT_TRUE(test, culprit_find(t, &keys[1]));
 
 	task_isolation_senders_clear(&t->all);
@@ -214,7 +215,7 @@ static void blockers_work_func(struct work_struct *work)
 {
 	struct blockers_test *t = container_of(work, struct blockers_test, work);
 
-	/* As seen by who finds that this kworker wants to run: it was preempted. */
+	/* As seen by a check which this kworker blocks: it was preempted. */
 	guard(irq)();
 	t->task = current;
 	t->func = workqueue_isolation_func(current);
@@ -232,7 +233,7 @@ static void blockers_work(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, t.task && t.task != current);
 	KUNIT_EXPECT_PTR_EQ(test, t.func, (const void *)blockers_work_func);
 
-	/* This is no kworker. */
+	/* This thread is no kworker. */
 	scoped_guard (irq)
 		nothing = workqueue_isolation_func(current);
 	KUNIT_EXPECT_NULL(test, nothing);
@@ -246,13 +247,14 @@ static void blockers_irq_work(struct kunit *test)
 {
 	struct irq_work work = IRQ_WORK_INIT_HARD(blockers_irq_work_func);
 	struct task_isolation_blockers blockers = { };
+	bool blocked;
 
 	scoped_guard (irq) {
 		irq_work_queue(&work);
-		tick_isolation_blockers(&blockers);
+		blocked = task_isolation_blocked_by(TASK_ISOLATION_BLOCKER_IRQ_WORK, &blockers);
 	}
 	irq_work_sync(&work);
-	KUNIT_EXPECT_NE(test, blockers.bits & TASK_ISOLATION_BLOCKER_IRQ_WORK, 0);
+	KUNIT_EXPECT_TRUE(test, blocked);
 	KUNIT_EXPECT_PTR_EQ(test, blockers.func, (const void *)blockers_irq_work_func);
 }
 
@@ -261,31 +263,30 @@ static void blockers_call_func(void *info)
 	*(bool *)info = true;
 }
 
-/* As if another CPU had queued it: the interrupt is on its way. */
+/* As if another CPU had queued it: the interrupt is pending. */
 static void blockers_call(struct kunit *test)
 {
 	bool called = false;
 	call_single_data_t csd = CSD_INIT(blockers_call_func, &called);
-	const void *func;
-	bool raised;
+	struct task_isolation_blockers blockers = { };
+	bool blocked;
 
 	csd.node.u_flags = CSD_FLAG_LOCK;
 	scoped_guard (irq) {
 		__smp_call_single_queue(smp_processor_id(), &csd.node.llist);
-		raised = smp_call_raised();
-		func = smp_call_isolation_next();
+		blocked = task_isolation_blocked_by(TASK_ISOLATION_BLOCKER_CALL, &blockers);
 	}
 	while (!READ_ONCE(called))
 		cpu_relax();
-	KUNIT_EXPECT_TRUE(test, raised);
-	KUNIT_EXPECT_PTR_EQ(test, func, (const void *)blockers_call_func);
+	KUNIT_EXPECT_TRUE(test, blocked);
+	KUNIT_EXPECT_PTR_EQ(test, blockers.func, (const void *)blockers_call_func);
 }
 
 static void blockers_timer_func(struct timer_list *timer)
 {
 }
 
-/* What is said of this CPU right after a timer was queued on it. */
+/* What a report says of this CPU right after a timer was queued on it. */
 static struct task_isolation_blockers blockers_queue_timer(struct timer_list *timer,
 							   unsigned long delay)
 {
@@ -293,15 +294,16 @@ static struct task_isolation_blockers blockers_queue_timer(struct timer_list *ti
 
 	scoped_guard (irq) {
 		mod_timer(timer, jiffies + delay);
-		tick_isolation_blockers(&blockers);
+		if (task_isolation_blocked_by(TASK_ISOLATION_BLOCKER_TIMER, &blockers))
+			blockers.bits |= TASK_ISOLATION_BLOCKER_TIMER;
 	}
 	timer_delete_sync(timer);
 	return blockers;
 }
 
 /*
- * A timer which has to be expired by this CPU is a reason. Others are due here,
- * too, but not in each jiffy.
+ * A timer which this CPU has to expire blocks isolation. Others are due here as
+ * well, but not in each jiffy.
  */
 static void blockers_timer_local(struct kunit *test)
 {
@@ -320,7 +322,7 @@ static void blockers_timer_local(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, blockers.timer, (const void *)blockers_timer_func);
 }
 
-/* One that any CPU can expire is none, unless it is about to be due. */
+/* A timer which any CPU can expire does not, unless it is about to be due. */
 static void blockers_timer_global(struct kunit *test)
 {
 	struct task_isolation_blockers soon, later;
@@ -350,7 +352,7 @@ static void record_span(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, task_isolation_span(U64_MAX, 0), 0);
 }
 
-/* On 32 bits, too: a program does not know of which width the kernel is. */
+/* On 32 bits as well: a program does not know the width of the kernel. */
 static void record_minus_one(struct kunit *test)
 {
 	struct task_isolation_entry entry = { .cause = TASK_ISOLATION_SYSCALL, .nr = -1UL };
@@ -364,7 +366,7 @@ static void record_layout(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sizeof(struct task_isolation_record),
 			TASK_ISOLATION_RECORD_SIZE_VER0);
 	KUNIT_EXPECT_EQ(test, offsetof(struct task_isolation_record, losses), 8);
-	KUNIT_EXPECT_EQ(test, offsetof(struct task_isolation_record, obstacles), 64);
+	KUNIT_EXPECT_EQ(test, offsetof(struct task_isolation_record, blockers_now), 64);
 	KUNIT_EXPECT_EQ(test, offsetof(struct task_isolation_record, cpu), 72);
 	KUNIT_EXPECT_EQ(test, offsetof(struct task_isolation_record, culprit_comm), 104);
 	KUNIT_EXPECT_EQ(test, offsetof(struct task_isolation_record, what), 120);
@@ -374,10 +376,80 @@ static void record_layout(struct kunit *test)
 static void record_words(struct kunit *test)
 {
 	for (int i = 0; i < TASK_ISOLATION_NR_CAUSES; i++) {
-		KUNIT_ASSERT_NOT_NULL(test, task_isolation_words[i]);
-		/* They are the names of files. */
-		KUNIT_EXPECT_NULL(test, strpbrk(task_isolation_words[i], " /."));
+		const struct task_isolation_cause_info *info = task_isolation_cause_info(i);
+
+		KUNIT_ASSERT_NOT_NULL(test, info->word);
+		/* Each is the first word of a line in sysfs. */
+		KUNIT_EXPECT_NULL(test, strpbrk(info->word, "\n "));
+		for (int j = 0; j < i; j++)
+			KUNIT_EXPECT_STRNEQ(test, info->word, task_isolation_cause_info(j)->word);
 	}
+	/* What is not in the list is unknown. */
+	KUNIT_EXPECT_STREQ(test, task_isolation_cause_info((int)TASK_ISOLATION_NR_CAUSES)->word,
+			   "unknown");
+}
+
+static const struct blocker_case {
+	u64 bit;
+	const char *word;
+	enum task_isolation_phase phase;
+} blocker_cases[] = {
+#define blocker_entry(name, word, phase) \
+	{ TASK_ISOLATION_BLOCKER_##name, #word, TASK_ISOLATION_PHASE_##phase }
+	TASK_ISOLATION_BLOCKERS
+#undef blocker_entry
+};
+
+/* One bit each, in their order, and final ones only where the check expects them. */
+static void blockers_list(struct kunit *test)
+{
+	u64 before = 0;
+
+	for (int i = 0; i < ARRAY_SIZE(blocker_cases); i++) {
+		const struct blocker_case *c = &blocker_cases[i];
+
+		KUNIT_EXPECT_EQ_MSG(test, hweight64(c->bit), 1, "%s", c->word);
+		KUNIT_EXPECT_GT_MSG(test, c->bit, before, "%s", c->word);
+		KUNIT_EXPECT_EQ_MSG(test, !!(c->bit & TASK_ISOLATION_BLOCKERS_FINAL),
+				    c->phase == TASK_ISOLATION_PHASE_THREAD ||
+				    c->phase == TASK_ISOLATION_PHASE_MACHINE, "%s", c->word);
+		before = c->bit;
+	}
+}
+
+/* The error code goes with the group. */
+static void blockers_error(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, task_isolation_error(0), 0);
+	KUNIT_EXPECT_EQ(test, task_isolation_error(TASK_ISOLATION_BLOCKER_TASK), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, task_isolation_error(TASK_ISOLATION_BLOCKER_DEVICE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, task_isolation_error(TASK_ISOLATION_BLOCKER_TASK |
+						   TASK_ISOLATION_BLOCKER_NOHZ), -EINVAL);
+}
+
+/* A report keeps what the check has found, whatever is found again. */
+static void blockers_report(struct kunit *test)
+{
+	struct task_isolation_blockers blockers;
+
+	scoped_guard (irq)
+		task_isolation_explain(&blockers, TASK_ISOLATION_BLOCKER_RESCHED);
+	KUNIT_EXPECT_NE(test, blockers.bits & TASK_ISOLATION_BLOCKER_RESCHED, 0);
+	KUNIT_EXPECT_EQ(test, blockers.bits & TASK_ISOLATION_BLOCKERS_FINAL, 0);
+
+	/* A signal is the whole reason, and so are the conditions of the thread. */
+	scoped_guard (irq)
+		task_isolation_explain(&blockers, TASK_ISOLATION_BLOCKER_SIGNAL);
+	KUNIT_EXPECT_EQ(test, blockers.bits, TASK_ISOLATION_BLOCKER_SIGNAL);
+	scoped_guard (irq)
+		task_isolation_explain(&blockers, TASK_ISOLATION_BLOCKER_AFFINITY);
+	KUNIT_EXPECT_EQ(test, blockers.bits, TASK_ISOLATION_BLOCKER_AFFINITY);
+	KUNIT_EXPECT_EQ(test, blockers.task.cpu, -1);
+
+	/* A tick without a cause is still one. */
+	scoped_guard (irq)
+		task_isolation_explain(&blockers, TASK_ISOLATION_BLOCKER_TICK);
+	KUNIT_EXPECT_NE(test, blockers.bits, 0);
 }
 
 static struct kunit_case task_isolation_record_cases[] = {
@@ -395,6 +467,9 @@ static struct kunit_case task_isolation_record_cases[] = {
 	KUNIT_CASE(blockers_call),
 	KUNIT_CASE(blockers_timer_local),
 	KUNIT_CASE(blockers_timer_global),
+	KUNIT_CASE(blockers_list),
+	KUNIT_CASE(blockers_error),
+	KUNIT_CASE(blockers_report),
 	KUNIT_CASE(record_span),
 	KUNIT_CASE(record_minus_one),
 	KUNIT_CASE(record_layout),

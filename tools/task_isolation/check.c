@@ -143,11 +143,11 @@ static bool check_cpu(int cpu, bool try, cpu_set_t *lacking)
 		return false;
 	}
 
-	if (rec.obstacles) {
+	if (rec.blockers_now) {
 		printf("cpu %d: %sno%s\n", cpu, red(), plain());
-		explain(&rec, rec.obstacles);
-		advise(cpu, rec.obstacles);
-		if (rec.obstacles & (TASK_ISOLATION_BLOCKER_NOHZ | TASK_ISOLATION_BLOCKER_DOMAIN))
+		explain(&rec, rec.blockers_now);
+		advise(cpu, rec.blockers_now);
+		if (rec.blockers_now & (TASK_ISOLATION_BLOCKER_NOHZ | TASK_ISOLATION_BLOCKER_DOMAIN))
 			CPU_SET(cpu, lacking);
 		return false;
 	}

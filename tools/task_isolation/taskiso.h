@@ -20,12 +20,7 @@
 
 #define SYS_CPU		"/sys/devices/system/cpu"
 
-/* Those of the kernel that this was built for. A later one may have more. */
-#define NR_CAUSES	(TASK_ISOLATION_AFFINITY + 1)
-
 /* words.c */
-extern const char *const cause_words[NR_CAUSES];
-
 const char *next_blocker(unsigned long long *bits);
 void format_span(unsigned long long ns, char *buf, size_t size);
 

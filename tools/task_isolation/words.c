@@ -1,27 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* taskiso: the words for causes, blockers and spans of time. */
+/* taskiso: the words for blockers and spans of time. Those for causes are in sysfs. */
 
 #include "taskiso.h"
 
 #include <stdio.h>
-
-const char *const cause_words[NR_CAUSES] = {
-	[TASK_ISOLATION_UNKNOWN]	= "unknown",
-	[TASK_ISOLATION_SYSCALL]	= "syscall",
-	[TASK_ISOLATION_FAULT]		= "page_fault",
-	[TASK_ISOLATION_TRAP]		= "trap",
-	[TASK_ISOLATION_VECTOR]		= "vector",
-	[TASK_ISOLATION_IRQ]		= "irq",
-	[TASK_ISOLATION_TIMER]		= "timer",
-	[TASK_ISOLATION_IPI_FUNC]	= "ipi_func",
-	[TASK_ISOLATION_RESCHED]	= "reschedule",
-	[TASK_ISOLATION_IRQ_WORK]	= "irq_work",
-	[TASK_ISOLATION_NMI]		= "nmi",
-	[TASK_ISOLATION_MCE]		= "mce",
-	[TASK_ISOLATION_SIGNAL]		= "signal",
-	[TASK_ISOLATION_STOP]		= "stop",
-	[TASK_ISOLATION_AFFINITY]	= "affinity",
-};
 
 static const struct {
 	unsigned long long	bit;

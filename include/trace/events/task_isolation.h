@@ -5,53 +5,26 @@
 #if !defined(_TRACE_TASK_ISOLATION_H) || defined(TRACE_HEADER_MULTI_READ)
 #define _TRACE_TASK_ISOLATION_H
 
-#include <linux/isolation_record.h>
 #include <linux/tracepoint.h>
 
-/* Numbers, as user space parses these lists, and they are uapi. */
-#define show_task_isolation_cause(cause)				\
-	__print_symbolic(cause,						\
-		{ 0,	"unknown" },					\
-		{ 1,	"syscall" },					\
-		{ 2,	"page_fault" },					\
-		{ 3,	"trap" },					\
-		{ 4,	"vector" },					\
-		{ 5,	"irq" },					\
-		{ 6,	"timer" },					\
-		{ 7,	"ipi_func" },					\
-		{ 8,	"reschedule" },					\
-		{ 9,	"irq_work" },					\
-		{ 10,	"nmi" },					\
-		{ 11,	"mce" },					\
-		{ 12,	"signal" },					\
-		{ 13,	"stop" },					\
-		{ 14,	"affinity" })
+/* Their lists and structures come with the private headers of kernel/isolation_record.c. */
+struct task_isolation_blockers;
+struct task_isolation_loss;
 
+/* Their numbers, as user space parses these lists. */
+#define cause_entry(nr, word, ...)	{ nr, word }
+#define show_task_isolation_cause(cause)				\
+	__print_symbolic(cause, TASK_ISOLATION_CAUSES)
+
+#define blocker_entry(name, word, ...)	{ TASK_ISOLATION_BLOCKER_##name, #word }
 #define show_task_isolation_blockers(bits)				\
-	__print_flags_u64(bits, "|",					\
-		{ 1ULL << 0,	"affinity" },				\
-		{ 1ULL << 1,	"nohz" },				\
-		{ 1ULL << 2,	"domain" },				\
-		{ 1ULL << 3,	"deadline" },				\
-		{ 1ULL << 4,	"clock" },				\
-		{ 1ULL << 5,	"device" },				\
-		{ 1ULL << 16,	"task" },				\
-		{ 1ULL << 17,	"resched" },				\
-		{ 1ULL << 18,	"tick" },				\
-		{ 1ULL << 19,	"timer" },				\
-		{ 1ULL << 20,	"vmstat" },				\
-		{ 1ULL << 21,	"lru" },				\
-		{ 1ULL << 22,	"softirq" },				\
-		{ 1ULL << 23,	"irq_work" },				\
-		{ 1ULL << 24,	"rcu" },				\
-		{ 1ULL << 25,	"signal" },				\
-		{ 1ULL << 26,	"call" })
+	__print_flags_u64(bits, "|", TASK_ISOLATION_BLOCKERS)
 
 /**
- * task_isolation_enter - a thread is about to be isolated on this CPU
- * @sig:	signal of a loss
+ * task_isolation_enter - A thread is about to be isolated on this CPU
+ * @sig:	Signal of a loss
  *
- * All but the last check on the way to user mode has been done. If that fails
+ * Only the last check on the way to user mode is still to come. If that fails
  * task_isolation_blocked follows.
  */
 TRACE_EVENT(task_isolation_enter,
@@ -72,9 +45,9 @@ TRACE_EVENT(task_isolation_enter,
 );
 
 /**
- * task_isolation_blocked - a thread can't be isolated on this CPU
- * @err:	what prctl() returns
- * @blockers:	why
+ * task_isolation_blocked - A thread can't be isolated on this CPU
+ * @err:	What prctl() returns
+ * @blockers:	What blocks isolation
  */
 TRACE_EVENT(task_isolation_blocked,
 
@@ -113,11 +86,11 @@ TRACE_EVENT(task_isolation_blocked,
 );
 
 /**
- * task_isolation_loss - a thread has lost isolation
- * @loss:	all that is known about it
+ * task_isolation_loss - A thread has lost isolation
+ * @loss:	All that is known of the loss
  *
- * Comes when the thread is told, maybe later and on another CPU than it was
- * lost.
+ * Comes when the thread is notified, which may be later, and on another CPU than
+ * the loss.
  */
 TRACE_EVENT(task_isolation_loss,
 
@@ -167,9 +140,9 @@ TRACE_EVENT(task_isolation_loss,
 );
 
 /**
- * task_isolation_leave - a thread has left isolation by itself
- * @nr:		system call by which it did
- * @quiet:	how long it was isolated, ns
+ * task_isolation_leave - A thread has left isolation by itself
+ * @nr:		System call by which it left
+ * @quiet:	For how long it was isolated, ns
  */
 TRACE_EVENT(task_isolation_leave,
 

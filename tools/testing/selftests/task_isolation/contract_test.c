@@ -105,7 +105,7 @@ TEST_F(call, unstable_clock)
 	EXPECT_EQ(EINVAL, errno);
 	ASSERT_EQ(0, iso_record(&rec));
 	EXPECT_EQ(TASK_ISOLATION_BLOCKER_CLOCK, rec.blockers);
-	EXPECT_EQ(TASK_ISOLATION_BLOCKER_CLOCK, rec.obstacles);
+	EXPECT_EQ(TASK_ISOLATION_BLOCKER_CLOCK, rec.blockers_now);
 }
 
 /* So that a program can tell it from a CPU that is busy. */

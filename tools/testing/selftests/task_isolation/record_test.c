@@ -243,7 +243,7 @@ TEST_F(obstacles, none)
 {
 	ASSERT_EQ(0, iso_pin(iso.cpu));
 	ASSERT_EQ(0, iso_record(&self->rec));
-	EXPECT_EQ(0, self->rec.obstacles);
+	EXPECT_EQ(0, self->rec.blockers_now);
 }
 
 TEST_F(obstacles, two_cpus)
@@ -256,7 +256,7 @@ TEST_F(obstacles, two_cpus)
 	CPU_SET(iso_housekeeping_cpu(false), &set);
 	ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
 	ASSERT_EQ(0, iso_record(&self->rec));
-	EXPECT_NE(0, self->rec.obstacles & TASK_ISOLATION_BLOCKER_AFFINITY);
+	EXPECT_NE(0, self->rec.blockers_now & TASK_ISOLATION_BLOCKER_AFFINITY);
 }
 
 TEST_F(obstacles, housekeeping_cpu)
@@ -265,10 +265,10 @@ TEST_F(obstacles, housekeeping_cpu)
 
 	ASSERT_EQ(0, iso_pin(cpu));
 	ASSERT_EQ(0, iso_record(&self->rec));
-	EXPECT_EQ(0, self->rec.obstacles & TASK_ISOLATION_BLOCKER_AFFINITY);
-	EXPECT_NE(0, self->rec.obstacles & TASK_ISOLATION_BLOCKER_NOHZ);
-	EXPECT_EQ(in_domain(cpu), !!(self->rec.obstacles & TASK_ISOLATION_BLOCKER_DOMAIN));
-	EXPECT_EQ(0, self->rec.obstacles & ~TASK_ISOLATION_BLOCKER_EINVAL);
+	EXPECT_EQ(0, self->rec.blockers_now & TASK_ISOLATION_BLOCKER_AFFINITY);
+	EXPECT_NE(0, self->rec.blockers_now & TASK_ISOLATION_BLOCKER_NOHZ);
+	EXPECT_EQ(in_domain(cpu), !!(self->rec.blockers_now & TASK_ISOLATION_BLOCKER_DOMAIN));
+	EXPECT_EQ(0, self->rec.blockers_now & ~TASK_ISOLATION_BLOCKERS_FINAL);
 }
 
 struct deadline_attr {
@@ -292,11 +292,11 @@ TEST_F(obstacles, deadline)
 	/* This policy wants all CPUs of its domain. */
 	ASSERT_EQ(0, iso_pin_housekeeping());
 	ASSERT_EQ(0, iso_record(&self->rec));
-	EXPECT_EQ(0, self->rec.obstacles & TASK_ISOLATION_BLOCKER_DEADLINE);
+	EXPECT_EQ(0, self->rec.blockers_now & TASK_ISOLATION_BLOCKER_DEADLINE);
 	if (syscall(SYS_sched_setattr, 0, &attr, 0))
 		SKIP(return, "no SCHED_DEADLINE here: %s", strerror(errno));
 	ASSERT_EQ(0, iso_record(&self->rec));
-	EXPECT_NE(0, self->rec.obstacles & TASK_ISOLATION_BLOCKER_DEADLINE);
+	EXPECT_NE(0, self->rec.blockers_now & TASK_ISOLATION_BLOCKER_DEADLINE);
 }
 
 FIXTURE(iso)
@@ -653,7 +653,7 @@ TEST_F_TIMEOUT(iso, record_left, ISO_TIMEOUT)
 	EXPECT_EQ(TASK_ISOLATION_UNKNOWN, iso.sh->rec.cause);
 	EXPECT_EQ(0, iso.sh->rec.lost_ns);
 	EXPECT_EQ(0, iso.sh->rec.blockers);
-	EXPECT_EQ(0, iso.sh->rec.obstacles);
+	EXPECT_EQ(0, iso.sh->rec.blockers_now);
 	expect_nobody(_metadata);
 }
 
@@ -826,8 +826,8 @@ static void expect_blocked(struct __test_metadata *_metadata, int err, uint64_t 
 	EXPECT_EQ(err, iso.sh->err);
 	EXPECT_EQ(blockers, iso.sh->rec.blockers & blockers);
 	/* Those of one group only, as the error says. */
-	EXPECT_EQ(0, iso.sh->rec.blockers & (err == EINVAL ? ~TASK_ISOLATION_BLOCKER_EINVAL :
-					     TASK_ISOLATION_BLOCKER_EINVAL));
+	EXPECT_EQ(0, iso.sh->rec.blockers & (err == EINVAL ? ~TASK_ISOLATION_BLOCKERS_FINAL :
+					     TASK_ISOLATION_BLOCKERS_FINAL));
 	EXPECT_EQ(0, iso.sh->rec.losses);
 }
 
@@ -1020,7 +1020,7 @@ TEST_F_TIMEOUT(iso, blocker_affinity, ISO_TIMEOUT)
 		ask_until(iso.sh, 0, TASK_ISOLATION_BLOCKER_AFFINITY);
 	}
 	expect_blocked(_metadata, EINVAL, TASK_ISOLATION_BLOCKER_AFFINITY);
-	EXPECT_NE(0, iso.sh->rec.obstacles & TASK_ISOLATION_BLOCKER_AFFINITY);
+	EXPECT_NE(0, iso.sh->rec.blockers_now & TASK_ISOLATION_BLOCKER_AFFINITY);
 }
 
 TEST_F_TIMEOUT(iso, blocker_housekeeping_cpu, ISO_TIMEOUT)
@@ -1057,7 +1057,7 @@ TEST_F_TIMEOUT(iso, blocker_gone, ISO_TIMEOUT)
 	EXPECT_EQ(2, iso.sh->recorded);
 	EXPECT_EQ(1, iso.sh->val[0]);
 	EXPECT_EQ(0, iso.sh->rec.blockers);
-	EXPECT_EQ(0, iso.sh->rec.obstacles);
+	EXPECT_EQ(0, iso.sh->rec.blockers_now);
 	EXPECT_EQ(0, iso.sh->rec.losses);
 }
 

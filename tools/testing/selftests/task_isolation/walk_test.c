@@ -541,7 +541,7 @@ static void judge_refusal(void)
 		       (unsigned long long)w->rec.losses);
 	switch (m.place) {
 	case HOME:
-		if (w->err != EAGAIN || !blockers || (blockers & TASK_ISOLATION_BLOCKER_EINVAL))
+		if (w->err != EAGAIN || !blockers || (blockers & TASK_ISOLATION_BLOCKERS_FINAL))
 			differ("expected EAGAIN, and a reason for that: errno %d", w->err);
 		break;
 	case WIDE:
@@ -703,11 +703,11 @@ static void step_record(void)
 	if (w->rec.losses != m.losses)
 		differ("expected %lu losses, the record says %llu", m.losses,
 		       (unsigned long long)w->rec.losses);
-	if (m.place == HOME && w->rec.obstacles)
-		differ("expected no obstacles, the record says 0x%llx",
-		       (unsigned long long)w->rec.obstacles);
-	if (m.place != HOME && !w->rec.obstacles)
-		differ("expected an obstacle");
+	if (m.place == HOME && w->rec.blockers_now)
+		differ("expected no blockers now, the record says 0x%llx",
+		       (unsigned long long)w->rec.blockers_now);
+	if (m.place != HOME && !w->rec.blockers_now)
+		differ("expected a blocker now");
 }
 
 static void step_bad_record(void)
