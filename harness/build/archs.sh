@@ -14,8 +14,8 @@ set -eu
 
 [ $# -le 1 ] || bad "expected one word at most"
 word=$(echo "${1:-}" | tr a-z- A-Z_)
-case $word in
-*[!A-Z_]*) bad "'$1' was given, expected a word such as disturb or bench" ;;
+case ${1:-} in
+-* | *[!a-z-]*) bad "'$1' was given, expected a word such as disturb or bench" ;;
 esac
 for conf in "$HARNESS"/arch/*.conf; do
 	[ -n "$word" ] && grep -q "^NO_$word=" "$conf" && continue

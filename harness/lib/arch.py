@@ -131,4 +131,5 @@ def debian():
         return subprocess.run(["dpkg", "--print-architecture"], text=True, check=True,
                               stdout=subprocess.PIPE).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, "")
+        return next((load(isa)["DEB_ARCH"] for isa in known()
+                     if load(isa)["QEMU"].endswith("-" + os.uname().machine)), "")

@@ -104,7 +104,9 @@ def clock(name):
     looks at a timer. On a busy host that goes wrong: the clock is off, or there is
     none. QEMU reports the frequency by CPUID only with KVM, but two parameters do.
     """
-    khz = tsc_khz() if "TSC" in arch.load(arch.split(name)[0]) else None
+    settings = arch.load(arch.split(name)[0])
+    here = "TSC" in settings and settings["KARCH"] == os.uname().machine
+    khz = tsc_khz() if here else None
     if not khz:
         return []
     said = [f"tsc_early_khz={khz}"]
@@ -118,8 +120,6 @@ def tsc_khz():
     """The frequency of this machine's TSC, or None."""
     source = os.path.join(paths.HARNESS, "lib", "tsc.c")
     prog = os.path.join(paths.GUEST, "tsc")
-    if os.uname().machine != "x86_64":
-        return None
     if not os.path.exists(prog) or os.path.getmtime(prog) < os.path.getmtime(source):
         os.makedirs(os.path.dirname(prog), exist_ok=True)
         new = f"{prog}.{os.getpid()}"
