@@ -13,7 +13,7 @@ import tempfile
 
 from harness.lib import cli, commits, conf, tree
 from harness.lib.cli import Error
-from harness.lib.git import git
+from harness.lib.git import git, names
 
 
 def refuse(where, run):
@@ -72,8 +72,10 @@ def main():
     base, made, _ = commits.compose()
     if not made:
         raise Error("series/series has no step yet")
-    if os.path.exists(os.path.join(where, "kernel", "isolation.c")):
-        raise Error(f"{where} has kernel/isolation.c already: nothing was changed")
+    there = [n for n in names("diff", "--name-only", "--diff-filter=A", base, made[-1][1])
+             if os.path.exists(os.path.join(where, n))]
+    if there:
+        raise Error(f"{where} has {there[0]} already: nothing was changed")
     if os.path.exists(os.path.join(where, ".git")):
         as_commits(where, base, made[-1][1])
     else:

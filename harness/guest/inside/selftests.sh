@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Run each program of an installed kselftest folder in the guest.
+# Run each program of an installed kselftest directory in the guest.
 #
 # usage: selftests DIR [PATTERN[,PATTERN]...]
 #
 # Only the programs whose name has one of the PATTERNs, if there are any.
-# A line before and one after each program tell the host which one spoke, and
-# its exit status, 4 is a skip, and the seconds that it took. A program has as many seconds as its folder's
-# settings file says, 300 without one; timeout=0 is no limit but the guest's.
+# A line before and one after each program tell the host which one spoke, its exit
+# status, of which 4 is a skip, and the seconds that it took. A program has as many
+# seconds as the settings file of its directory says, 300 without one; timeout=0 is no
+# limit but the guest's.
 
 dir=$1
 patterns=$(echo "${2:-}" | tr , ' ')

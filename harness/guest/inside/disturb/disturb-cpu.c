@@ -66,7 +66,7 @@ static int inject_perf_thread(int round)
 	return perf_fd < 0 ? -1 : 0;
 }
 
-/* A timer on that CPU. Who would be isolated while it runs would be told of it. */
+/* A timer on that CPU. A thread that is isolated while it runs would be told of it. */
 static int inject_perf_clock(int round)
 {
 	struct perf_event_attr attr = {
@@ -264,7 +264,7 @@ static void undo_hotplug(void)
 	cpu_set_t set;
 
 	write_file(HOTPLUG, "1");
-	/* Who ran there has been moved away. */
+	/* Whatever ran there has been moved away. */
 	CPU_ZERO(&set);
 	CPU_SET(1, &set);
 	sched_setaffinity(sh->sibling_tid, sizeof(set), &set);

@@ -319,7 +319,7 @@ static int inject_barrier_rcu(int round)
 	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
-/* Who unmounts something waits until no CPU can be looking at it. */
+/* An unmount waits until no CPU can be looking at the mount. */
 #define EXPEDITED	"/sys/kernel/rcu_expedited"
 #define MOUNT		"/tmp/disturb"
 

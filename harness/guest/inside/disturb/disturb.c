@@ -16,7 +16,7 @@
  * CPU says whether it did. Between kinds the victim is watched for a while: a loss
  * then is a false alarm.
  *
- * Speaks lines of NAME=VALUE for harness/disturb.
+ * Speaks lines of NAME=VALUE for harness/check/disturb.py.
  */
 #include "disturb-kinds.h"
 
@@ -386,7 +386,7 @@ static bool fits(const struct verdict *v, const struct task_isolation_record *r)
 	       begins(r->what, v->says);
 }
 
-/* Who injects stays on its CPU, and so do the timers that it starts. */
+/* The disturber stays on its CPU, and so do the timers that it starts. */
 static int sender_cpu(const struct kind *k)
 {
 	return k->order >= SIBLING_MEMBARRIER ? SIBLING_CPU : DISTURBER_CPU;
