@@ -48,6 +48,8 @@ def write(base, made):
         date = re.search(r"^Date: .*$", f.read(), re.M).group(0)
     cover = re.sub(r"^From: .*$", lambda _: f"From: {author}", cover, count=1, flags=re.M)
     cover = re.sub(r"^Date: .*$", date, cover, count=1, flags=re.M)
+    # The diffstat names the same files, in lines that are not too long for a mail.
+    cover = re.sub(r"^ create mode .*\n", "", cover, flags=re.M)
     cover = cover.replace("*** SUBJECT HERE ***", subject)
     cover = cover.replace("*** BLURB HERE ***", body.strip())
     with open(mails[0], "w", encoding="utf-8") as f:
