@@ -82,7 +82,8 @@ refresh: base
 
 # BASE is the new base here, and the old one has to be in build/base, or is fetched.
 rebase: packages
-	@$(if $(BASE),BASE= $(TI) fetch-base && $(TI) rebase '$(BASE)',$(TI) rebase --help)
+	@BASE= $(TI) fetch-base
+	@$(TI) rebase $(if $(BASE),'$(BASE)')
 
 config: tree
 	@$(TI) build --config $(ARCH)

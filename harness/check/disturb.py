@@ -6,6 +6,7 @@ and how often it was told the right cause and culprit. A kind that caused nothin
 not be provoked in the guest, is listed with the reason. The log, build/logs/disturb-NAME.log,
 has a line for each cause and culprit that a kind has led to, which begins with "seen". The
 table also goes to build/disturb-NAME.json, that of a short run to build/disturb-NAME-short.json.
+TAP is among it, with a result for each kind, each counter of the kernel and each goal.
 
 exit status: 0 all goals are met, 1 not: each disturbance noticed, no false alarms, no
 unknown causes, 99 % right causes and culprits, at least 25 kinds and (not with --short)
@@ -18,11 +19,11 @@ import glob
 import json
 import os
 import subprocess
-import sys
 
-from harness.lib import arch, cli, guest, judge, paths
+from harness.lib import arch, cli, guest, judge, ktap, paths
 
 REPEAT = {True: 3, False: 30}
+RAN = "boot, run and no splat"
 
 
 def program(isa):
@@ -45,7 +46,7 @@ def modules(name):
 
 
 def run(name, short):
-    """Boot and disturb: the goals that were missed."""
+    """Boot and disturb: for each thing that is expected why it did not hold, or ''."""
     isa, variant = arch.split(name)
     log = "disturb-" + name + "-short" * short
     settings = arch.load(isa)
@@ -67,12 +68,9 @@ def run(name, short):
     print("\n".join(line for line in text.splitlines() if line.startswith(("wrong ", "stray "))))
     # In a short run some background threads come by too seldom.
     least = judge.KINDS if short or variant else int(settings.get("DISTURB_KINDS", judge.KINDS))
-    wrong = judge.missed(figures, short, least) + judge.miscounted(text) + \
-        judge.gone(kinds, without)
-    for line in wrong:
-        print(f"disturb: {name}: {line}", file=sys.stderr)
     print(judge.summary(name, figures), flush=True)
-    return wrong
+    return {RAN: "", **judge.provoked(kinds, without), **judge.counters(text),
+            **judge.goals(figures, short, least)}
 
 
 def main():
@@ -86,14 +84,15 @@ def main():
     names = opt.names or [arch.default()]
     if not opt.no_build and subprocess.run(paths.program("build", *names), check=False).returncode:
         return 1
-    failed = False
+    tap = ktap.Writer()
     for name in names:
         try:
-            failed |= bool(run(name, opt.short))
+            found = run(name, opt.short)
         except judge.Bad as e:
-            print(f"disturb: {name}: {e}", file=sys.stderr)
-            failed = True
-    return int(failed)
+            found = {RAN: str(e)}
+        for what, why in found.items():
+            tap.result(f"{name}: {what}" if len(names) > 1 else what, not why, why)
+    return tap.status()
 
 
 if __name__ == "__main__":

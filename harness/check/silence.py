@@ -9,7 +9,7 @@ vCPUs take turns, as the lines of several would get mixed up; lines, where they 
 parallel and an entry is one line; files, in parallel with a log for each, which takes some
 GB and is read at the end.
 
-Prints what was counted, and as last line
+Prints what was counted, TAP with a result for each count, and as last line
 SILENCE arch=ARCH seconds=N losses=N kernel=N witness=N
 
 exit status: 0 silent by both counts, 1 not
@@ -21,7 +21,12 @@ import re
 import shutil
 import subprocess
 
-from harness.lib import arch, cli, guest, paths, worker
+from harness.lib import arch, cli, guest, ktap, paths, worker
+
+
+# The counts, each of which has to be 0.
+TITLES = {"losses": "no loss that the thread was told of", "kernel": "no entry by the kernel's count",
+          "witness": "no entry by QEMU's log"}
 
 
 def files(boot, look, name):
@@ -51,6 +56,15 @@ def pipe(boot, look, name):
     return status, said
 
 
+def judge(status, counts):
+    """A result for the guest and for each count; the exit status."""
+    tap = ktap.Writer()
+    tap.result("boot, run and no splat", status == 0, f"the guest ended with {status}")
+    for name, title in TITLES.items():
+        tap.result(title, counts[name] == "0", f"{counts[name]} were counted, none was expected")
+    return tap.status()
+
+
 def main():
     p = cli.parser(__doc__)
     p.add_argument("--seconds", metavar="N", type=cli.number("a number of seconds"), default=600,
@@ -74,11 +88,11 @@ def main():
     print(text + said)
     run = dict(re.findall(r"^(\w+)=(\S+)$", text, re.M))
     seen = re.search(r": (\d+) entries$", said, re.M)
-    seen = seen.group(1) if seen else "?"
-    print(f"SILENCE arch={isa} seconds={opt.seconds} losses={run.get('losses', '?')} "
-          f"kernel={run.get('entries_kernel', '?')} witness={seen}")
-    return 0 if (status, run.get("losses"), run.get("entries_kernel"), seen) == \
-        (0, "0", "0", "0") else 1
+    counts = {"losses": run.get("losses", "?"), "kernel": run.get("entries_kernel", "?"),
+              "witness": seen.group(1) if seen else "?"}
+    wrong = judge(status, counts)
+    print(f"SILENCE arch={isa} seconds={opt.seconds} " + " ".join(f"{k}={v}" for k, v in counts.items()))
+    return wrong
 
 
 if __name__ == "__main__":

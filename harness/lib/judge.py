@@ -5,6 +5,7 @@ import re
 
 # Goals, percent: of all injections, of all losses, of those with a culprit.
 GOALS = {"recall": 100.0, "cause": 99.0, "culprit": 99.0}
+TITLES = {"recall": "each disturbance noticed", "cause": "right causes", "culprit": "right culprits"}
 KINDS = 25              # at least so many, where an architecture does not say how many
 LOSSES = 1000           # of a whole run
 # In so few losses as a short run may have, one is more than 1 %: so many wrong ones are let pass there.
@@ -43,23 +44,30 @@ def parse(text):
     return kinds, idle
 
 
-def gone(kinds, without):
-    """Kinds that could not be provoked, without being known for that, in words.
+def provoked(kinds, without):
+    """For each kind what is wrong with it, in words: it could not be provoked, or was missed.
 
     Where a file or a program is missing all of a sudden, a kind would not be tried any more, and
     nobody would see it. without: names that an architecture's kernel, or emulator, is without.
     """
-    return [f"{k['kind']} could not be provoked: {k['note']}" for k in kinds
-            if k["state"] == "not provoked" and not k["never"] and k["kind"] not in without]
+    found = {}
+    for k in kinds:
+        why = f"{k['missed']} of {k['injected']} were not noticed" if k["missed"] else ""
+        if k["state"] == "not provoked":
+            if k["never"] or k["kind"] in without:
+                continue
+            why = f"it could not be provoked: {k['note']}"
+        found[f"kind {k['kind']}"] = why
+    return found
 
 
-def miscounted(text):
-    """Where the kernel's counters, by cause, are not what the thread was told, in words."""
-    counters = re.findall(r"^counter=(\w+) counted=(\d+) told=(\d+)$", text, re.M)
-    if not counters:
-        return ["the guest did not say what the kernel has counted"]
-    return [f"the kernel counted {counted} losses by {cause}, the thread was told of {told}"
-            for cause, counted, told in counters if counted != told]
+def counters(text):
+    """For each cause why the kernel's counter is not what the thread was told, in words."""
+    said = re.findall(r"^counter=(\w+) counted=(\d+) told=(\d+)$", text, re.M)
+    if not said:
+        return {"counters": "the guest did not say what the kernel has counted"}
+    return {f"counter {cause}": f"the kernel counted {counted} losses by {cause}, the thread was told of {told}"
+            if counted != told else "" for cause, counted, told in said}
 
 
 def percent(good, of):
@@ -85,8 +93,8 @@ def total(kinds, idle):
     }
 
 
-def missed(figures, short, least=KINDS):
-    """The goals that were missed, in words.
+def goals(figures, short, least=KINDS):
+    """For each goal of a run why it was missed, in words, or ''.
 
     A short run may have SHORT_WRONG wrong causes and as many wrong culprits, whatever share
     of its losses that is. Nothing else is let pass: not what was not noticed, no false alarm,
@@ -94,16 +102,16 @@ def missed(figures, short, least=KINDS):
     would mean that some have ceased to do what they are there for.
     """
     passed = [name for name in ("cause", "culprit") if short and figures[name + "_bad"] <= SHORT_WRONG]
-    wrong = [f"{name} {figures[name]:.2f} %, the goal is {goal:.0f} %"
-             for name, goal in GOALS.items() if figures[name] < goal and name not in passed]
-    wrong += [f"{figures[name]} {what}, the goal is none"
-              for name, what in (("false", "false alarms"), ("unknown", "unknown causes"))
-              if figures[name]]
-    if figures["kinds"] < least:
-        wrong.append(f"{figures['kinds']} kinds caused a loss, the goal is {least}")
-    if not short and figures["losses"] < LOSSES:
-        wrong.append(f"{figures['losses']} losses in all, the goal is {LOSSES}")
-    return wrong
+    found = {TITLES[name]: f"{name} {figures[name]:.2f} %, the goal is {goal:.0f} %"
+             if figures[name] < goal and name not in passed else "" for name, goal in GOALS.items()}
+    for name, what in (("false", "false alarms"), ("unknown", "unknown causes")):
+        found[f"no {what}"] = f"{figures[name]} {what}, the goal is none" if figures[name] else ""
+    found["enough kinds"] = f"{figures['kinds']} kinds caused a loss, the goal is {least}" \
+        if figures["kinds"] < least else ""
+    if not short:
+        found["enough losses"] = f"{figures['losses']} losses in all, the goal is {LOSSES}" \
+            if figures["losses"] < LOSSES else ""
+    return found
 
 
 def table(kinds):

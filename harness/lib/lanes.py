@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """What is run on each kernel, by name: the lanes of check and repeat.
 
-An architecture's .conf lists its lanes; what each of them is stands here, and how its
-vCPUs run. In parallel, as boot does by itself with a QEMU that is new enough: what two
+An architecture's .conf lists its lanes, and says what those are that only it can have:
+LANE_NAME, the options of selftests, then -- and those of boot. What each of the others is
+stands here, and how its vCPUs run. In parallel, as boot does by itself with a QEMU that is new enough: what two
 CPUs do at the same time is most of what this series has to get right, so the self-tests,
 the disturber, the window of silence on arm and all that races or takes random steps. By
 turns besides, on x86_64: what patches kernel text. An emulated CPU can execute an
@@ -12,7 +13,9 @@ what reads one log of all vCPUs while it is written (silence, but on arm), as th
 several would get mixed up, and what counts instructions (bench).
 """
 
-from harness.lib import arch
+import shlex
+
+from harness.lib import arch, cli
 from harness.lib.cli import Error
 
 # The tests in which kernel text is patched under an isolated thread.
@@ -55,27 +58,17 @@ SELFTESTS = {
     "cpuset": (["--isolation", "cpuset", "--limited-log", "--only", "cpuset_test,log_test"], []),
     "no-isolation": (["--no-isolation"], []),
     "by-turns": (["--only", PATCHES], ["--thread", "single"]),
-    "unstable-clock": (["--only", "contract_test", "--cmdline", "tsc=unstable"], []),
     # Equal lists, of which the kernel once dropped the second.
     "boot-line": (["--no-isolation", "--only", "bootline_test",
                    "--cmdline", "nohz_full=3 isolcpus=nohz,domain,managed_irq,3"], []),
     # Twelve isolated threads, and one broadcast to all of them.
     "many": (["--isolation", "most", "--only", "many_test"], ["--cpus", "16"]),
-    # This vendor's 32-bit programs use SYSENTER, the other's SYSCALL.
-    "intel": (["--only", "x86_test,_32"], ["--qemu", "-cpu max,vendor=GenuineIntel"]),
-    # Interrupts like NMIs: masked and unmasked by priority.
-    "pseudo-nmi": (["--only", "loss_test,arm64_test", "--cmdline", "irqchip.gicv3_pseudo_nmi=1",
-                    "--says", "Pseudo-NMIs enabled"], []),
 }
 OTHERS = {
     # A window in which nothing may come, by two counts.
-    "silence": lambda name, lane: Lane(
-        lane, "silence", "--seconds", "20", name, says="losses=0 kernel=0 witness=0",
-        title=f"{name}: 20 s of silence, by the witness"),
-    # Each known disturbance, some of each.
-    "disturb": lambda name, lane: Lane(
-        lane, "disturb", "--short", "--no-build", name, says="recall=100.00 false=0",
-        title=f"{name}: disturbed in each known way"),
+    "silence": lambda name, lane: Lane(lane, "silence", "--seconds", "20", name, tap=True),
+    # Each known disturbance, some of each: each kind is a result, and each goal.
+    "disturb": lambda name, lane: Lane(lane, "disturb", "--short", "--no-build", name, tap=True),
     # The tools in a guest: each thing that they have to say is a result.
     "taskiso": lambda name, lane: Lane(lane, "taskiso", name, tap=True),
     "boot-lines": lambda name, lane: Lane(lane, "boot-lines", "--kernel", name, tap=True),
@@ -85,15 +78,24 @@ OTHERS = {
 REASONS = {"disturb": "disturbed in each known way", "taskiso": "taskiso in a guest"}
 
 
+def setting(word):
+    """What a lane of an architecture's own is called in its .conf."""
+    return "LANE_" + word.upper().replace("-", "_")
+
+
 def one(name, word):
     """One lane of a kernel."""
     lane = f"{name}-{word}"
+    own = arch.load(arch.split(name)[0]).get(setting(word))
+    if own:
+        options, boot = cli.split(shlex.split(own))
+        return tests(lane, name, *options, boot=boot)
     if word in SELFTESTS:
         options, boot = SELFTESTS[word]
         return tests(lane, name, *options, boot=boot)
     if word not in OTHERS:
-        raise Error(f"'{word}' in the .conf of {name} is not a lane: one of "
-                    f"{' '.join([*SELFTESTS, *OTHERS])}")
+        raise Error(f"'{word}' in the .conf of {name} is not a lane: one of {' '.join([*SELFTESTS, *OTHERS])}, "
+                    f"or what {setting(word)} says there")
     return OTHERS[word](name, lane)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Run the stages of a test run, and once more what has failed.
 
-A test that fails is run again alone, in a fresh guest; of the tools in a guest, all of the
-lane. If it passes then, it is FLAKY: it does not fail the run, the logs of both are kept,
+A test that fails is run again alone, in a fresh guest; where a lane is one guest or a few, all
+of the lane. If it passes then, it is FLAKY: it does not fail the run, the logs of both are kept,
 and more than two of them do fail it. What the kernel complains of, and a guest that dies,
 is never let pass.
 """
@@ -18,8 +18,8 @@ from harness.lib import ktap, paths
 LET_PASS = 2            # so many flaky tests in a run
 TICK = 0.02             # seconds, with room to spare
 AGAIN = 3               # programs of a lane that are run again; more are no accident
-# Lanes that speak TAP and are run again as a whole: each has few guests, of some seconds.
-AS_A_WHOLE = ("taskiso", "tracers")
+# Lanes that are run again as a whole: each has one guest, or few of some seconds.
+AS_A_WHOLE = ("taskiso", "tracers", "silence", "disturb")
 COMPLAINT = "the kernel complained"
 # The second word of a result is its program's, but for those of the guest as a whole.
 PROGRAM = re.compile(r"^(?!selftests$)\w+$")

@@ -18,12 +18,17 @@ def lines(idle=0, number=30, **first):
     return "\n".join([f"idle={idle}"] + [LINE.format(**k) for k in kinds] + ["idle=0", "done=1"])
 
 
+def wrong(found):
+    """What did not hold, of a dict of reasons."""
+    return [why for why in found.values() if why]
+
+
 class Goals(unittest.TestCase):
     """Which goals a run has missed."""
 
     def goals(self, text, short=False):
         """The goals that were missed."""
-        return judge.missed(judge.total(*judge.parse(text)), short)
+        return wrong(judge.goals(judge.total(*judge.parse(text)), short))
 
     @staticmethod
     def few(**first):
@@ -73,8 +78,8 @@ class Goals(unittest.TestCase):
 
     def test_fewer_kinds_than_here(self):
         figures = judge.total(*judge.parse(lines(number=30)))
-        self.assertEqual(judge.missed(figures, False, 30), [])
-        self.assertIn("30 kinds", judge.missed(figures, False, 31)[0])
+        self.assertEqual(wrong(judge.goals(figures, False, 30)), [])
+        self.assertIn("30 kinds", wrong(judge.goals(figures, False, 31))[0])
 
     def test_too_few_kinds(self):
         self.assertIn("24 kinds", self.goals(lines(number=24))[0])
@@ -97,21 +102,28 @@ class Goals(unittest.TestCase):
 
     def test_a_kind_that_is_not_provoked_any_more(self):
         kinds, _ = judge.parse(lines(tried=0, injected=0, losses=0, note="no such file"))
-        self.assertEqual(judge.gone(kinds, []), ["kind0 could not be provoked: no such file"])
-        self.assertEqual(judge.gone(kinds, ["kind0"]), [])
+        self.assertEqual(judge.provoked(kinds, [])["kind kind0"], "it could not be provoked: no such file")
+        self.assertNotIn("kind kind0", judge.provoked(kinds, ["kind0"]))
+
+    def test_each_kind_is_a_result(self):
+        found = judge.provoked(judge.parse(lines(missed=1))[0], [])
+        self.assertEqual(len(found), 30)
+        self.assertEqual(found["kind kind0"], "1 of 40 were not noticed")
+        self.assertEqual(wrong(found), ["1 of 40 were not noticed"])
 
     def test_a_kind_that_never_is_provoked(self):
         text = lines(tried=0, injected=0, losses=0, note="why").replace("tried=0", "never=1 tried=0")
-        self.assertEqual(judge.gone(judge.parse(text)[0], []), [])
+        self.assertNotIn("kind kind0", judge.provoked(judge.parse(text)[0], []))
 
     def test_a_kind_that_causes_nothing_is_not_gone(self):
-        self.assertEqual(judge.gone(judge.parse(lines(injected=0, losses=0))[0], []), [])
+        self.assertEqual(judge.provoked(judge.parse(lines(injected=0, losses=0))[0], [])["kind kind0"], "")
 
     def test_counters(self):
-        self.assertEqual(judge.miscounted("counter=irq counted=3 told=3\n"), [])
-        self.assertIn("did not say", judge.miscounted("done=1\n")[0])
-        self.assertEqual(judge.miscounted("counter=irq counted=3 told=3\ncounter=nmi counted=2 told=1\n"),
-                         ["the kernel counted 2 losses by nmi, the thread was told of 1"])
+        self.assertEqual(judge.counters("counter=irq counted=3 told=3\n"), {"counter irq": ""})
+        self.assertIn("did not say", judge.counters("done=1\n")["counters"])
+        self.assertEqual(judge.counters("counter=irq counted=3 told=3\ncounter=nmi counted=2 told=1\n"),
+                         {"counter irq": "",
+                          "counter nmi": "the kernel counted 2 losses by nmi, the thread was told of 1"})
 
     def test_never_rounded_up(self):
         self.assertEqual(judge.percent(99999, 100000), 99.99)

@@ -2,6 +2,7 @@
 """Every program of the harness: its help, and what it says of a bad argument."""
 
 import glob
+import importlib
 import os
 import re
 import subprocess
@@ -83,6 +84,12 @@ class Programs(unittest.TestCase):
             status, _, errors = run(*args)
             self.assertEqual(status, 2, (args, errors))
             self.assertIn(said, re.sub(r"\s+", " ", errors), args)
+
+    def test_each_can_be_imported(self):
+        for path in glob.glob(os.path.join(paths.HARNESS, "[a-z]*", "*.py")):
+            where, name = path[:-len(".py")].split(os.sep)[-2:]
+            if where != "tests":
+                self.assertTrue(importlib.import_module(f"harness.{where}.{name}").__doc__, name)
 
     def test_list(self):
         status, said, _ = run()

@@ -269,6 +269,17 @@ class Lanes(unittest.TestCase):
         self.assertEqual([lane.name for lane in found], ["vax", "vax-two", "vax-silence"])
         self.assertEqual(skipped, ["vax: disturbed in each known way: because"])
 
+    def test_lane_of_its_own(self):
+        """What only one architecture can have, its .conf says, too."""
+        settings = {"ORDER": "9", "LANES": "old-clock", "NO_DISTURB": "because", "NO_TASKISO": "because",
+                    "LANE_OLD_CLOCK": "--only log_test -- --qemu '-cpu max,old=on'"}
+        with mock.patch.object(arch, "known", lambda: ["vax"]), \
+                mock.patch.object(conf, "read", lambda path: settings):
+            lane = lanes.of("vax")[0][1]
+        self.assertEqual((lane.name, lane.cmd),
+                         ("vax-old-clock",
+                          ["selftests", "--only", "log_test", "vax", "--", "--qemu", "-cpu max,old=on"]))
+
     def test_unknown_word(self):
         with mock.patch.object(arch, "words", lambda *_: ["nonsense"]):
             with self.assertRaisesRegex(cli.Error, "'nonsense' in the .conf of x86_64 is not a lane"):

@@ -6,7 +6,7 @@ import io
 import os
 import unittest
 
-from harness.check import taskiso, tracers
+from harness.check import silence, taskiso, tracers
 from harness.lib import expect, ktap
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -28,6 +28,28 @@ def results(guest, expected):
         expect.judge(tap, "guest", guest, expected)
         tap.status()
     return ktap.parse(said.getvalue().splitlines(), "lane")
+
+
+class Silence(unittest.TestCase):
+    """The window of silence: the guest, and each count, is a result that can fail."""
+
+    def judge(self, status=0, **counts):
+        """(exit status, the names of what failed)."""
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            wrong = silence.judge(status, {"losses": "0", "kernel": "0", "witness": "0", **counts})
+        got = ktap.parse(said.getvalue().splitlines(), "lane")
+        self.assertEqual(got.count(), 4)
+        return wrong, [name.partition(": ")[2] for name in got.failed]
+
+    def test_silent(self):
+        self.assertEqual(self.judge(), (0, []))
+
+    def test_each_can_fail(self):
+        self.assertEqual(self.judge(status=125), (1, ["boot, run and no splat"]))
+        for name, title in silence.TITLES.items():
+            for count in ("1", "?"):
+                self.assertEqual(self.judge(**{name: count}), (1, [title]))
 
 
 class Expectations(unittest.TestCase):
