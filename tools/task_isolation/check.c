@@ -147,7 +147,8 @@ static bool check_cpu(int cpu, bool try, cpu_set_t *lacking)
 		printf("cpu %d: %sno%s\n", cpu, red(), plain());
 		explain(&rec, rec.blockers_now);
 		advise(cpu, rec.blockers_now);
-		if (rec.blockers_now & (TASK_ISOLATION_BLOCKER_NOHZ | TASK_ISOLATION_BLOCKER_DOMAIN))
+		if (rec.blockers_now &
+		    (TASK_ISOLATION_BLOCKER_NOHZ | TASK_ISOLATION_BLOCKER_DOMAIN))
 			CPU_SET(cpu, lacking);
 		return false;
 	}
