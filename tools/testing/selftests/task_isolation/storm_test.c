@@ -128,6 +128,12 @@ static unsigned int suspects(const struct task_isolation_record *rec)
 		if (!strcmp(rec->what, "queue_call_func"))
 			return 1U << QUEUER;
 		return strcmp(rec->what, "sched_ttwu_pending") ? 0 : 1U << WAKER;
+	case TASK_ISOLATION_IRQ_WORK:
+		/*
+		 * A second task on the CPU restarts the tick. Without TTWU_QUEUE,
+		 * as on PREEMPT_RT, whoever makes it runnable sends that first.
+		 */
+		return strcmp(rec->what, "nohz_full_kick_func") ? 0 : 1U << WAKER;
 	case TASK_ISOLATION_RESCHED:
 		return 1U << WAKER | 1U << SIGNALLER | 1U << MOVER;
 	case TASK_ISOLATION_SIGNAL:
