@@ -32,7 +32,7 @@ static bool has_any(const cpu_set_t *set, const cpu_set_t *of)
 	return CPU_COUNT(&both);
 }
 
-/* Which of these CPUs are not what the parameter asks for? */
+/* Those of these CPUs which are not set up as the parameter requests */
 static bool not_taken(const struct setting *s, const struct machine *now, const cpu_set_t *cpus,
 		      cpu_set_t *missing)
 {
@@ -132,7 +132,7 @@ static bool isolcpus_has_nohz(const struct boot_line *line)
 	return false;
 }
 
-/* Is this one to be added or replaced? */
+/* True if this one is to be added or replaced. */
 static bool is_missing(const struct boot_line *line, enum parameter name, const struct machine *now,
 		       const cpu_set_t *lacking, const cpu_set_t *able)
 {
@@ -183,7 +183,7 @@ static void right_list(const struct boot_line *line, enum parameter name, const 
 	print_cpus(&cpus, list, size);
 }
 
-/* How often is it there? All of these are to be replaced by one. */
+/* How often the parameter is there. All of these are to be replaced by one. */
 static int print_old(FILE *out, const struct boot_line *line, enum parameter name)
 {
 	int count = 0;

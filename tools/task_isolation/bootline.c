@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * taskiso: what the boot line asks for.
+ * taskiso: what the boot line requests.
  *
  * Words are split as next_arg() of the kernel's lib/cmdline.c does, and isolcpus= is
  * read as housekeeping_isolcpus_setup() of kernel/sched/isolation.c does.

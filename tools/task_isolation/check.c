@@ -112,7 +112,7 @@ static bool try_once(struct task_isolation_record *rec)
 	return false;
 }
 
-/* The thread that is isolated there, 0 for none, and for who may not know. */
+/* The thread that is isolated there, 0 if there is none, or no permission to read it. */
 static int isolated_there(int cpu)
 {
 	char path[64], text[16];
@@ -127,7 +127,7 @@ static bool check_cpu(int cpu, bool try, cpu_set_t *lacking)
 	struct task_isolation_record rec;
 	int tid = isolated_there(cpu);
 
-	/* To look at what stands in the way there takes that CPU. */
+	/* Evaluating the blockers of a CPU takes running there, which would be a loss. */
 	if (tid) {
 		printf("cpu %d: %sin use%s: thread %d is isolated there, and left alone\n", cpu,
 		       try ? red() : green(), plain(), tid);
@@ -147,7 +147,8 @@ static bool check_cpu(int cpu, bool try, cpu_set_t *lacking)
 		printf("cpu %d: %sno%s\n", cpu, red(), plain());
 		explain(&rec, rec.blockers_now);
 		advise(cpu, rec.blockers_now);
-		if (rec.blockers_now & (TASK_ISOLATION_BLOCKER_NOHZ | TASK_ISOLATION_BLOCKER_DOMAIN))
+		if (rec.blockers_now &
+		    (TASK_ISOLATION_BLOCKER_NOHZ | TASK_ISOLATION_BLOCKER_DOMAIN))
 			CPU_SET(cpu, lacking);
 		return false;
 	}

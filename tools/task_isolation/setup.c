@@ -30,7 +30,7 @@ static void read_machine(struct machine *now)
 		parse_mask(mask, &now->irq_default);
 }
 
-/* Does the message begin like one about the parameters that are looked at? */
+/* True if the message begins like one about the parameters that are checked. */
 static bool is_about_boot_line(const char *message)
 {
 	static const char *const starts[] = {
@@ -51,7 +51,7 @@ static bool is_about_boot_line(const char *message)
 	return false;
 }
 
-/* The kernel's own words, where they can still be read: not by everybody, nor for long. */
+/* The kernel's own messages, if the log is readable and still goes back to them. */
 static void print_kernel_says(void)
 {
 	int size = klogctl(SYSLOG_SIZE_BUFFER, NULL, 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * taskiso: task isolation, for a person to look at. See taskiso.1.
+ * taskiso: show the state of task isolation on the command line. See taskiso.1.
  */
 
 #include "taskiso.h"
@@ -32,7 +32,7 @@ const char *plain(void)
 	return colour ? "\033[0m" : "";
 }
 
-/* Who watches is not to run on the CPUs that are watched. */
+/* The observer must not run on the CPUs which it observes. */
 bool stay_away(const cpu_set_t *isolation)
 {
 	cpu_set_t set;

@@ -40,7 +40,7 @@ enum parameter { ISOLCPUS, NOHZ_FULL, RCU_NOCBS, IRQAFFINITY, NR_PARAMETERS };
 /* A parameter of the boot line that sets CPUs aside */
 struct setting {
 	enum parameter	name;
-	bool		nohz, domain, managed_irq;	/* what it asks for */
+	bool		nohz, domain, managed_irq;	/* what it requests */
 	cpu_set_t	cpus;		/* empty if the kernel can't read it */
 	char		text[2048];	/* as it is on the boot line */
 	char		wrong[2176];	/* what the kernel does not like, or "" */

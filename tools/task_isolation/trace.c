@@ -2,9 +2,9 @@
 /*
  * taskiso trace: losses and refusals as they happen.
  *
- * In a trace instance of its own, so that nobody else's is changed. Its buffers
- * are read now and then: who waits for an event is woken up by an interrupt on
- * the CPU where that comes from, which would be a loss.
+ * In a separate trace instance, so that no other one is changed. Its buffers are
+ * polled: a reader which waits for an event is woken up by an interrupt on the
+ * CPU of the event, which would be a loss.
  */
 
 #include "taskiso.h"
@@ -20,7 +20,7 @@
 #include <tracefs/tracefs.h>
 
 #define SYSTEM	"task_isolation"
-/* What the names of all its events begin with, which the user is spared. */
+/* The prefix of the names of all events, which is not shown. */
 #define PREFIX	"task_isolation_"
 #define POLL_MS	100
 

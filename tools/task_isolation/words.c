@@ -19,7 +19,7 @@ static const struct {
 	  "the timer device of the CPU can't be turned off, or has no high resolution" },
 	{ TASK_ISOLATION_BLOCKER_TASK, "another task wants to run there" },
 	{ TASK_ISOLATION_BLOCKER_RESCHED, "the scheduler wants the CPU" },
-	{ TASK_ISOLATION_BLOCKER_TICK, "somebody needs the tick" },
+	{ TASK_ISOLATION_BLOCKER_TICK, "something needs the tick" },
 	{ TASK_ISOLATION_BLOCKER_TIMER, "a timer is pending" },
 	{ TASK_ISOLATION_BLOCKER_VMSTAT, "counters of the memory management are to be folded" },
 	{ TASK_ISOLATION_BLOCKER_LRU, "batches of pages are to be drained" },
