@@ -15,7 +15,7 @@ get mixed up, and what counts instructions (bench).
 import arch
 
 # The tests in which kernel text is patched under an isolated thread.
-PATCHES = "loss_test,events_test,sender_test"
+PATCHES = "loss_test,events_test"
 # The disturber bench has figures for these only.
 DISTURB = ("x86_64", "arm64")
 # Not part of any run, for its time, and how to have it.
@@ -111,12 +111,12 @@ def of(name):
             selftests(f"{isa}-many", isa, "--isolation", "most", "--only", "many_test",
                       boot=["--cpus", "16"]),
             # This vendor's 32-bit programs use SYSENTER, the other's SYSCALL.
-            selftests(f"{isa}-intel", isa, "--only", "x86_test,_32",
+            selftests(f"{isa}-intel", isa, "--only", "arch_x86_test,_32",
                       boot=["--qemu", "-cpu max,vendor=GenuineIntel"]),
         ]
     if isa == "arm64":
         # Interrupts like NMIs: masked and unmasked by priority.
-        found.append(selftests(f"{isa}-pseudo-nmi", isa, "--only", "loss_test,arm64_test",
+        found.append(selftests(f"{isa}-pseudo-nmi", isa, "--only", "loss_test,arch_arm64_test",
                                "--cmdline", "irqchip.gicv3_pseudo_nmi=1",
                                "--says", "Pseudo-NMIs enabled"))
     found.append(silence(isa))

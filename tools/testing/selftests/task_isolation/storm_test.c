@@ -23,7 +23,7 @@
  */
 #include <linux/membarrier.h>
 
-#include "common.h"
+#include "lib.h"
 
 #define RACES		5000
 #define SECONDS		15
