@@ -4,6 +4,8 @@
  */
 #include "lib.h"
 
+#include <dirent.h>
+
 #define MAX_SHARES	8
 
 struct iso_shared *iso_sh;
@@ -71,29 +73,33 @@ void iso_sleep_ms(unsigned int ms)
 }
 
 /**
- * iso_read_file - Read a short file, without the newline at its end
+ * iso_read_file - Read a file, without the newline at its end
  * @path:	The file
  * @buf:	Its text, empty after an error
- * @len:	Size of @buf
+ * @len:	Size of @buf. The rest of a longer file is left out.
  *
  * Return: length of the text, or -1 with errno set
  */
 int iso_read_file(const char *path, char *buf, size_t len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	ssize_t n, all = 0;
 
 	buf[0] = '\0';
 	if (fd < 0)
 		return -1;
-	n = read(fd, buf, len - 1);
+	/* Those of procfs come in pieces. */
+	while ((n = read(fd, buf + all, len - 1 - all)) > 0)
+		all += n;
 	close(fd);
-	if (n < 0)
+	if (n < 0) {
+		buf[0] = '\0';
 		return -1;
-	while (n > 0 && (buf[n - 1] == '\n' || buf[n - 1] == ' '))
-		n--;
-	buf[n] = '\0';
-	return n;
+	}
+	while (all > 0 && (buf[all - 1] == '\n' || buf[all - 1] == ' '))
+		all--;
+	buf[all] = '\0';
+	return all;
 }
 
 /**
@@ -405,6 +411,74 @@ const char *iso_find_cpu(int *cpu, int *cpu2)
 	    !strcmp(buf, "refined-jiffies") || !strcmp(buf, "jiffies"))
 		return "TSC unstable, so the tick cannot stop (try tsc=reliable)";
 	return NULL;
+}
+
+/**
+ * iso_rng_name - Find the name of virtio's random generator
+ * @name:	The name that its driver has for it, in /proc/interrupts, too
+ * @len:	Size of @name
+ *
+ * Return: %false if there is none
+ */
+bool iso_rng_name(char *name, size_t len)
+{
+	DIR *dir = opendir("/sys/bus/virtio/drivers/virtio_rng");
+	struct dirent *entry;
+	bool found = false;
+
+	while (dir && !found && (entry = readdir(dir))) {
+		found = !strncmp(entry->d_name, "virtio", strlen("virtio"));
+		snprintf(name, len, "%s", entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/**
+ * iso_find_irq - Find an interrupt by its name
+ * @name:	The name in /proc/interrupts, or a part of it
+ *
+ * Return: its number, or -1
+ */
+int iso_find_irq(const char *name)
+{
+	FILE *f = fopen("/proc/interrupts", "r");
+	char line[1024];
+	int irq = -1;
+
+	while (f && irq < 0 && fgets(line, sizeof(line), f)) {
+		if (strstr(line, name))
+			irq = atoi(line);
+	}
+	if (f)
+		fclose(f);
+	return irq;
+}
+
+/**
+ * iso_irq_count - Find out how often a CPU has had an interrupt
+ * @irq:	Number of the interrupt
+ * @cpu:	The CPU. All up to this one are online.
+ *
+ * Return: how often, 0 if there is no such interrupt
+ */
+unsigned long iso_irq_count(int irq, int cpu)
+{
+	FILE *f = fopen("/proc/interrupts", "r");
+	unsigned long count = 0;
+	char line[1024], *p;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strtol(line, &p, 10) != irq || *p != ':')
+			continue;
+		for (p++; cpu >= 0; cpu--)
+			count = strtoul(p, &p, 10);
+		break;
+	}
+	if (f)
+		fclose(f);
+	return count;
 }
 
 /**

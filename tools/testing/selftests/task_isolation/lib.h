@@ -238,6 +238,9 @@ int iso_pin(int cpu);
 int iso_pin_housekeeping(void);
 int iso_set_online(int cpu, bool on);
 const char *iso_find_cpu(int *cpu, int *cpu2);
+bool iso_rng_name(char *name, size_t len);
+int iso_find_irq(const char *name);
+unsigned long iso_irq_count(int irq, int cpu);
 bool iso_emulated(void);
 
 void iso_catch(int sig);

@@ -2,7 +2,6 @@
 /*
  * Task isolation tests: what others do to an isolated thread, see stimuli.h
  */
-#include <dirent.h>
 #include <linux/membarrier.h>
 #include <linux/perf_event.h>
 #include <linux/userfaultfd.h>
@@ -933,38 +932,6 @@ static const struct {
 static int dev_fd = -1, dev_mode;
 static char dev_affinity[64], dev_path[64];
 
-/* The name that the driver of virtio's random generator has for it. */
-static bool rng_name(char *name, size_t len)
-{
-	DIR *dir = opendir("/sys/bus/virtio/drivers/virtio_rng");
-	struct dirent *entry;
-	bool found = false;
-
-	while (dir && !found && (entry = readdir(dir))) {
-		found = !strncmp(entry->d_name, "virtio", strlen("virtio"));
-		snprintf(name, len, "%s", entry->d_name);
-	}
-	if (dir)
-		closedir(dir);
-	return found;
-}
-
-/* The number of the interrupt with this name, or -1. */
-static int find_irq(const char *name)
-{
-	char line[1024];
-	int irq = -1;
-	FILE *f = fopen("/proc/interrupts", "r");
-
-	while (f && irq < 0 && fgets(line, sizeof(line), f)) {
-		if (strstr(line, name))
-			irq = atoi(line);
-	}
-	if (f)
-		fclose(f);
-	return irq;
-}
-
 /* Makes a device interrupt, sooner or later. */
 static bool use_device(void)
 {
@@ -974,26 +941,6 @@ static bool use_device(void)
 
 	iso_sleep_ms(10);
 	return n >= 0 || errno == EAGAIN;
-}
-
-/* How often the CPU has had this interrupt. All CPUs have to be online. */
-static unsigned long irq_count(int irq)
-{
-	unsigned long count = 0;
-	char line[1024], *p;
-	FILE *f = fopen("/proc/interrupts", "r");
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (strtol(line, &p, 10) != irq || *p != ':')
-			continue;
-		p++;
-		for (int cpu = 0; cpu <= iso.cpu; cpu++)
-			count = strtoul(p, &p, 10);
-		break;
-	}
-	if (f)
-		fclose(f);
-	return count;
 }
 
 /*
@@ -1007,16 +954,16 @@ static bool aim_device(const char *name)
 	char cpu[16];
 	int i;
 
-	iso.irq = find_irq(name);
+	iso.irq = iso_find_irq(name);
 	snprintf(dev_path, sizeof(dev_path), "/proc/irq/%d/smp_affinity_list", iso.irq);
 	snprintf(cpu, sizeof(cpu), "%d", iso.cpu);
 	if (iso.irq < 0 || iso_read_file(dev_path, dev_affinity, sizeof(dev_affinity)) < 0)
 		return false;
-	before = irq_count(iso.irq);
+	before = iso_irq_count(iso.irq, iso.cpu);
 	if (iso_write_file(dev_path, cpu))
 		return false;
 	for (i = 0; i < IRQ_TRIES && use_device(); i++) {
-		if (irq_count(iso.irq) > before)
+		if (iso_irq_count(iso.irq, iso.cpu) > before)
 			return true;
 	}
 	return false;
@@ -1039,7 +986,7 @@ static const char *arrange_device(void)
 
 	for (i = 0; i < ARRAY_SIZE(devices); i++) {
 		snprintf(name, sizeof(name), "%s", devices[i].irq);
-		if (!strcmp(name, "virtio") && !rng_name(name, sizeof(name)))
+		if (!strcmp(name, "virtio") && !iso_rng_name(name, sizeof(name)))
 			continue;
 		dev_mode = devices[i].mode;
 		dev_affinity[0] = '\0';
