@@ -27,12 +27,14 @@ RAN = "boot, run and no splat"
 
 
 def program(isa):
-    """The guest's part, against the headers of the series."""
+    """The guest's part, against the headers of the series and the library of its self-tests."""
+    tests = os.path.join(paths.ROOT, "tools/testing/selftests/task_isolation")
     return guest.compiled(
         isa, "disturb", *sorted(glob.glob(os.path.join(paths.INSIDE, "disturb", "*.c"))),
-        os.path.join(paths.ROOT, "tools/task_isolation/words.c"),
-        # For the one header that libc does not have.
-        flags=["-Wall", "-pthread", "-idirafter", os.path.join(paths.ROOT, "include/uapi")])
+        os.path.join(tests, "lib.c"), os.path.join(paths.ROOT, "tools/task_isolation/words.c"),
+        # The last is for the one header that libc does not have.
+        flags=["-Wall", "-pthread", "-I", os.path.join(paths.TREE, "tools/testing/selftests"),
+               "-I", tests, "-idirafter", os.path.join(paths.ROOT, "include/uapi")])
 
 
 def modules(name):

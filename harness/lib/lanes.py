@@ -19,7 +19,7 @@ from harness.lib import arch, cli
 from harness.lib.cli import Error
 
 # The tests in which kernel text is patched under an isolated thread.
-PATCHES = "loss_test,events_test,sender_test"
+PATCHES = "loss_test,events_test"
 # Not part of any run, for its time, and how to have it.
 LEFT_OUT = (
     "ten minutes of silence: harness/ti silence NAME",

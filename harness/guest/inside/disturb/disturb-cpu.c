@@ -80,7 +80,7 @@ static int inject_perf_clock(int round)
 
 static void undo_perf_clock(void)
 {
-	sleep_ms(50);
+	iso_sleep_ms(50);
 	undo_perf();
 }
 
@@ -116,7 +116,7 @@ static void read_folder(const char *path, int depth)
 		if (entry->d_type == DT_DIR && depth)
 			read_folder(below, depth - 1);
 		else if (entry->d_type == DT_REG)
-			read_file(below, buf, sizeof(buf));
+			iso_read_file(below, buf, sizeof(buf));
 	}
 	if (dir)
 		closedir(dir);
@@ -128,8 +128,8 @@ static int inject_cpu_read(int round)
 
 	snprintf(path, sizeof(path), CPUS "cpu%d", iso_cpu);
 	read_folder(path, 2);
-	return read_file("/proc/cpuinfo", buf, sizeof(buf)) > 0 &&
-	       read_file("/proc/stat", buf, sizeof(buf)) > 0 ? 0 : -1;
+	return iso_read_file("/proc/cpuinfo", buf, sizeof(buf)) > 0 &&
+	       iso_read_file("/proc/stat", buf, sizeof(buf)) > 0 ? 0 : -1;
 }
 
 static const char *prepare_msr(void)
@@ -157,7 +157,7 @@ static const char *prepare_mce_restart(void)
 
 static int inject_mce_restart(int round)
 {
-	return write_file(CHECK_INTERVAL, round & 1 ? "300" : "301");
+	return iso_write_file(CHECK_INTERVAL, round & 1 ? "300" : "301");
 }
 
 /* Is there another clock, which the kernel's timers can do with as well? */
@@ -169,8 +169,8 @@ static const char *prepare_clocksource(void)
 {
 	char all[256], *name, *save = NULL;
 
-	if (read_file(CLOCK "current_clocksource", clock_old, sizeof(clock_old)) < 0 ||
-	    read_file(CLOCK "available_clocksource", all, sizeof(all)) < 0)
+	if (iso_read_file(CLOCK "current_clocksource", clock_old, sizeof(clock_old)) < 0 ||
+	    iso_read_file(CLOCK "available_clocksource", all, sizeof(all)) < 0)
 		return "no clocksource in sysfs";
 	strtok(clock_old, " \n");
 	for (name = strtok_r(all, " \n", &save); name; name = strtok_r(NULL, " \n", &save)) {
@@ -182,12 +182,12 @@ static const char *prepare_clocksource(void)
 
 static int inject_clocksource(int round)
 {
-	return write_file(CLOCK "current_clocksource", clock_new);
+	return iso_write_file(CLOCK "current_clocksource", clock_new);
 }
 
 static void undo_clocksource(void)
 {
-	write_file(CLOCK "current_clocksource", clock_old);
+	iso_write_file(CLOCK "current_clocksource", clock_old);
 }
 
 /* A network namespace that goes away looks for its packets on each CPU. */
@@ -215,7 +215,7 @@ static const char *prepare_rps(void)
 	char mask[16];
 
 	snprintf(mask, sizeof(mask), "%x", 1 << iso_cpu);
-	if (write_file(path, mask))
+	if (iso_write_file(path, mask))
 		return missing(path) ?: "the kernel refuses to steer packets to an isolated CPU";
 	return NULL;
 }
@@ -234,7 +234,7 @@ static int inject_rps(int round)
 
 static void finish_rps(void)
 {
-	write_file("/sys/class/net/lo/queues/rx-0/rps_cpus", "0");
+	iso_write_file("/sys/class/net/lo/queues/rx-0/rps_cpus", "0");
 }
 
 static int inject_clock(int round)
@@ -256,14 +256,14 @@ static const char *prepare_hotplug(void)
 
 static int inject_hotplug(int round)
 {
-	return write_file(HOTPLUG, "0");
+	return iso_write_file(HOTPLUG, "0");
 }
 
 static void undo_hotplug(void)
 {
 	cpu_set_t set;
 
-	write_file(HOTPLUG, "1");
+	iso_write_file(HOTPLUG, "1");
 	/* Whatever ran there has been moved away. */
 	CPU_ZERO(&set);
 	CPU_SET(1, &set);
@@ -280,13 +280,13 @@ static const char *prepare_offline(void)
 
 static int inject_offline(int round)
 {
-	return write_file(offline_path, "0");
+	return iso_write_file(offline_path, "0");
 }
 
 /* The victim has been moved away, and its affinity is gone. */
 static void undo_offline(void)
 {
-	write_file(offline_path, "1");
+	iso_write_file(offline_path, "1");
 	victim_affinity(false);
 }
 
@@ -297,7 +297,7 @@ static const char *prepare_sysrq(void)
 
 static int inject_sysrq(int round)
 {
-	return write_file("/proc/sysrq-trigger", "l");
+	return iso_write_file("/proc/sysrq-trigger", "l");
 }
 
 /* A device, whose interrupt is sent there */
@@ -307,26 +307,6 @@ static int dev_irq;
 static unsigned long dev_hwirq;
 static long dev_count;
 
-/* How often it has interrupted that CPU */
-static long device_count(void)
-{
-	char text[65536], *line, *save = NULL;
-
-	read_file("/proc/interrupts", text, sizeof(text));
-	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *p = strchr(line, ':');
-		long n = 0;
-
-		if (!p || atoi(line) != dev_irq)
-			continue;
-		p++;
-		for (int cpu = 0; cpu <= iso_cpu; cpu++)
-			n = strtol(p, &p, 10);
-		return n;
-	}
-	return -1;
-}
-
 /* The number under which the kernel has counted it there */
 static bool check_device(const struct task_isolation_record *r)
 {
@@ -334,44 +314,31 @@ static bool check_device(const struct task_isolation_record *r)
 	if (r->cause != TASK_ISOLATION_IRQ)
 		return true;
 	return r->number == (unsigned int)dev_irq && r->hwirq == dev_hwirq &&
-	       device_count() > dev_count;
+	       (long)iso_irq_count(dev_irq, iso_cpu) > dev_count;
 }
 
-static int find_irq(void)
+static int find_device(void)
 {
-	DIR *dir = opendir("/sys/bus/virtio/drivers/virtio_rng");
-	char name[256] = "?", text[65536], *line, *save = NULL;
-	struct dirent *entry;
+	char name[256];
 
-	while (dir && (entry = readdir(dir))) {
-		if (!strncmp(entry->d_name, "virtio", 6))
-			snprintf(name, sizeof(name), "%s", entry->d_name);
-	}
-	if (dir)
-		closedir(dir);
-	read_file("/proc/interrupts", text, sizeof(text));
-	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		if (strstr(line, name) || (name[0] == '?' && strstr(line, "ttyS0")))
-			return atoi(line);
-	}
-	return -1;
+	return iso_find_irq(iso_rng_name(name, sizeof(name)) ? name : "ttyS0");
 }
 
 static const char *prepare_device(void)
 {
 	char text[64];
 
-	dev_irq = find_irq();
+	dev_irq = find_device();
 	if (dev_irq < 0)
 		return "no device that can be made to interrupt";
 	snprintf(text, sizeof(text), "/sys/kernel/irq/%d/hwirq", dev_irq);
-	if (read_file(text, irq_old, sizeof(irq_old)) < 0)
+	if (iso_read_file(text, irq_old, sizeof(irq_old)) < 0)
 		return missing(text) ?: "its number is not known";
 	dev_hwirq = strtoul(irq_old, NULL, 0);
 	snprintf(irq_path, sizeof(irq_path), "/proc/irq/%d/smp_affinity_list", dev_irq);
-	read_file(irq_path, irq_old, sizeof(irq_old));
+	iso_read_file(irq_path, irq_old, sizeof(irq_old));
 	snprintf(text, sizeof(text), "%d", iso_cpu);
-	if (write_file(irq_path, text))
+	if (iso_write_file(irq_path, text))
 		return "its affinity can't be set";
 	return NULL;
 }
@@ -381,7 +348,7 @@ static int inject_device(int round)
 	char data[64];
 	int fd = open("/dev/hwrng", O_RDONLY | O_NONBLOCK), n;
 
-	dev_count = device_count();
+	dev_count = (long)iso_irq_count(dev_irq, iso_cpu);
 	if (fd >= 0) {
 		struct pollfd p = { .fd = fd };
 
@@ -397,7 +364,7 @@ static int inject_device(int round)
 
 static void finish_device(void)
 {
-	write_file(irq_path, irq_old);
+	iso_write_file(irq_path, irq_old);
 }
 
 #define MTRR	"/proc/mtrr"
@@ -410,20 +377,20 @@ static const char *prepare_mtrr(void)
 /* An address where this machine has nothing */
 static int inject_mtrr(int round)
 {
-	return write_file(MTRR, "base=0x7fe0000000 size=0x100000 type=uncachable");
+	return iso_write_file(MTRR, "base=0x7fe0000000 size=0x100000 type=uncachable");
 }
 
 static void undo_mtrr(void)
 {
 	char text[4096], number[32], *line, *save = NULL;
 
-	if (read_file(MTRR, text, sizeof(text)) < 0)
+	if (iso_read_file(MTRR, text, sizeof(text)) < 0)
 		return;
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		if (!strstr(line, "base=0x7fe0000000"))
 			continue;
 		snprintf(number, sizeof(number), "disable=%d", atoi(line + strlen("reg")));
-		write_file(MTRR, number);
+		iso_write_file(MTRR, number);
 	}
 }
 
@@ -440,7 +407,7 @@ static int queue_there(const char *path)
 	char text[16];
 
 	snprintf(text, sizeof(text), "%d", iso_cpu);
-	return write_file(path, text);
+	return iso_write_file(path, text);
 }
 
 static int inject_timer(int round)
@@ -461,7 +428,7 @@ static int inject_irq_work(int round)
 /* It is due after 10 ms, and then a worker of that CPU may have something to do. */
 static void undo_queue(void)
 {
-	sleep_ms(50);
+	iso_sleep_ms(50);
 }
 
 static const struct kind list[] = {

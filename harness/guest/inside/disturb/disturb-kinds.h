@@ -66,7 +66,6 @@
 #define UNMAP		{ CAUSE(IPI_FUNC), WHO_SENDER | WHO_OTHER, ARCH_UNMAP, "kworker/" }
 
 const char *missing(const char *path);
-bool wait_file(const char *path, const char *text);
 void wait_loss(int ms);
 int load_module(const char *path);
 void start_over(void);

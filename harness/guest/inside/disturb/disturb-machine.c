@@ -22,14 +22,14 @@ static const char *prepare_cpu_max(void)
 {
 	const char *why;
 
-	if (write_file("/sys/fs/cgroup/cgroup.subtree_control", "+cpu"))
+	if (iso_write_file("/sys/fs/cgroup/cgroup.subtree_control", "+cpu"))
 		return "no cgroup v2 that limits CPU time";
 	why = prepare_cgroup();
 	if (why || (why = missing(CGROUP "/cpu.max")))
 		return why;
 	/* The first limit of all switches code on, which is another disturbance. */
 	mkdir(LIMITED, 0755);
-	if (write_file(LIMITED "/cpu.max", "50000 100000"))
+	if (iso_write_file(LIMITED "/cpu.max", "50000 100000"))
 		return missing(LIMITED "/cpu.max");
 	return NULL;
 }
@@ -37,12 +37,12 @@ static const char *prepare_cpu_max(void)
 /* Less than the whole CPU, which is what the victim uses */
 static int inject_cpu_max(int round)
 {
-	return write_file(CGROUP "/cpu.max", "50000 100000");
+	return iso_write_file(CGROUP "/cpu.max", "50000 100000");
 }
 
 static void undo_cpu_max(void)
 {
-	write_file(CGROUP "/cpu.max", "max");
+	iso_write_file(CGROUP "/cpu.max", "max");
 }
 
 static void finish_cpu_max(void)
@@ -70,7 +70,7 @@ static void undo_rlimit(void)
 	struct rlimit reached = { 1, RLIM_INFINITY }, none = { RLIM_INFINITY, RLIM_INFINITY };
 
 	syscall(SYS_prlimit64, sh->victim_pid, RLIMIT_CPU, &reached, NULL);
-	sleep_ms(50);
+	iso_sleep_ms(50);
 	syscall(SYS_prlimit64, sh->victim_pid, RLIMIT_CPU, &none, NULL);
 }
 
@@ -83,7 +83,7 @@ static const char *prepare_rcu_barrier(void)
 {
 	if (access(BARRIER, W_OK))
 		return missing(BARRIER);
-	__atomic_store_n(&sh->frees, 1, __ATOMIC_SEQ_CST);
+	STORE(sh->frees, 1);
 	return NULL;
 }
 
@@ -96,18 +96,18 @@ static int inject_rcu_barrier(int round)
 		return -1;
 	/* What the victim has done by order is not what this is about. */
 	start_over();
-	return write_file(BARRIER, "1");
+	return iso_write_file(BARRIER, "1");
 }
 
 static void finish_rcu_barrier(void)
 {
-	__atomic_store_n(&sh->frees, 0, __ATOMIC_SEQ_CST);
+	STORE(sh->frees, 0);
 }
 
 /* Each CPU's counters are gathered this often by default: once a second. */
 static int inject_vmstat(int round)
 {
-	sleep_ms(1100);
+	iso_sleep_ms(1100);
 	return 0;
 }
 
@@ -152,7 +152,7 @@ static const char *prepare_livepatch(void)
 static void wait_transition(void)
 {
 	for (int s = 0; s < 60; s++)
-		if (wait_file(PATCHED "transition", "0"))
+		if (iso_wait_file(PATCHED "transition", "0"))
 			return;
 }
 
@@ -166,9 +166,9 @@ static int inject_livepatch(int round)
 
 static void undo_livepatch(void)
 {
-	write_file(PATCHED "enabled", "0");
+	iso_write_file(PATCHED "enabled", "0");
 	for (int s = 0; s < 60 && !access(PATCHED "enabled", F_OK); s++)
-		sleep_ms(1000);
+		iso_sleep_ms(1000);
 	syscall(SYS_delete_module, "livepatch_sample", O_NONBLOCK);
 }
 
@@ -178,19 +178,19 @@ static void undo_livepatch(void)
 static const char *prepare_suspend(void)
 {
 	/* Seconds until it goes on again */
-	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
-	return write_file(POWER "pm_test", "freezer") ?
+	iso_write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
+	return iso_write_file(POWER "pm_test", "freezer") ?
 	       "this kernel can't be made to try a suspend" : NULL;
 }
 
 static int inject_suspend(int round)
 {
-	return write_file(POWER "state", "freeze");
+	return iso_write_file(POWER "state", "freeze");
 }
 
 static void finish_suspend(void)
 {
-	write_file(POWER "pm_test", "none");
+	iso_write_file(POWER "pm_test", "none");
 }
 
 /* The emulator, which has a port of the guest for a terminal */

@@ -27,27 +27,27 @@
 
 static int inject_stat_refresh(int round)
 {
-	return write_file("/proc/sys/vm/stat_refresh", "1");
+	return iso_write_file("/proc/sys/vm/stat_refresh", "1");
 }
 
 static int inject_overcommit(int round)
 {
-	return write_file("/proc/sys/vm/overcommit_memory", round & 1 ? "0" : "2");
+	return iso_write_file("/proc/sys/vm/overcommit_memory", round & 1 ? "0" : "2");
 }
 
 static void finish_overcommit(void)
 {
-	write_file("/proc/sys/vm/overcommit_memory", "0");
+	iso_write_file("/proc/sys/vm/overcommit_memory", "0");
 }
 
 static int inject_compact(int round)
 {
-	return write_file("/proc/sys/vm/compact_memory", "1");
+	return iso_write_file("/proc/sys/vm/compact_memory", "1");
 }
 
 static int inject_drop_caches(int round)
 {
-	return write_file("/proc/sys/vm/drop_caches", "3");
+	return iso_write_file("/proc/sys/vm/drop_caches", "3");
 }
 
 static int inject_fadvise(int round)
@@ -86,9 +86,9 @@ static int inject_proc_read(int round)
 	char path[64], buf[4096];
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", sh->victim_pid, sh->victim_tid);
-	read_file(path, buf, sizeof(buf));
+	iso_read_file(path, buf, sizeof(buf));
 	snprintf(path, sizeof(path), "/proc/%d/smaps", sh->victim_pid);
-	read_file(path, buf, sizeof(buf));
+	iso_read_file(path, buf, sizeof(buf));
 	return 0;
 }
 
@@ -143,18 +143,18 @@ static const char *prepare_numa_balancing(void)
 	why = why ?: missing(BALANCE_SET "scan_delay_ms");
 	if (why)
 		return why;
-	read_file(BALANCE_SET "scan_delay_ms", scan_delay, sizeof(scan_delay));
-	read_file(BALANCE_SET "scan_period_min_ms", scan_period, sizeof(scan_period));
-	write_file(BALANCE_SET "scan_delay_ms", "1");
-	write_file(BALANCE_SET "scan_period_min_ms", "10");
-	return write_file(BALANCE, "1") ? "it can't be switched on" : NULL;
+	iso_read_file(BALANCE_SET "scan_delay_ms", scan_delay, sizeof(scan_delay));
+	iso_read_file(BALANCE_SET "scan_period_min_ms", scan_period, sizeof(scan_period));
+	iso_write_file(BALANCE_SET "scan_delay_ms", "1");
+	iso_write_file(BALANCE_SET "scan_period_min_ms", "10");
+	return iso_write_file(BALANCE, "1") ? "it can't be switched on" : NULL;
 }
 
 static void finish_numa_balancing(void)
 {
-	write_file(BALANCE, "0");
-	write_file(BALANCE_SET "scan_delay_ms", scan_delay);
-	write_file(BALANCE_SET "scan_period_min_ms", scan_period);
+	iso_write_file(BALANCE, "0");
+	iso_write_file(BALANCE_SET "scan_delay_ms", scan_delay);
+	iso_write_file(BALANCE_SET "scan_period_min_ms", scan_period);
 	finish_later();
 }
 
@@ -163,30 +163,30 @@ static int inject_clear_refs(int round)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/clear_refs", sh->victim_pid);
-	return write_file(path, "1");
+	return iso_write_file(path, "1");
 }
 
 /* Text patching and kernel mappings */
 
 static const char *prepare_ftrace(void)
 {
-	write_file(TRACEFS "set_ftrace_filter", "schedule_timeout");
+	iso_write_file(TRACEFS "set_ftrace_filter", "schedule_timeout");
 	return missing(TRACEFS "current_tracer");
 }
 
 static int inject_ftrace(int round)
 {
-	return write_file(TRACEFS "current_tracer", "function");
+	return iso_write_file(TRACEFS "current_tracer", "function");
 }
 
 static void undo_ftrace(void)
 {
-	write_file(TRACEFS "current_tracer", "nop");
+	iso_write_file(TRACEFS "current_tracer", "nop");
 }
 
 static void finish_ftrace(void)
 {
-	write_file(TRACEFS "set_ftrace_filter", "");
+	iso_write_file(TRACEFS "set_ftrace_filter", "");
 }
 
 #define EVENT	TRACEFS "events/sched/sched_process_exec/enable"
@@ -198,37 +198,37 @@ static const char *prepare_static_key(void)
 
 static int inject_static_key(int round)
 {
-	return write_file(EVENT, "1");
+	return iso_write_file(EVENT, "1");
 }
 
 static void undo_static_key(void)
 {
-	write_file(EVENT, "0");
+	iso_write_file(EVENT, "0");
 }
 
 #define KPROBE	TRACEFS "events/kprobes/disturb/enable"
 
 static const char *prepare_kprobe(void)
 {
-	if (write_file(TRACEFS "kprobe_events", "p:kprobes/disturb do_sys_openat2+4") &&
-	    write_file(TRACEFS "kprobe_events", "p:kprobes/disturb do_sys_openat2"))
+	if (iso_write_file(TRACEFS "kprobe_events", "p:kprobes/disturb do_sys_openat2+4") &&
+	    iso_write_file(TRACEFS "kprobe_events", "p:kprobes/disturb do_sys_openat2"))
 		return missing(TRACEFS "kprobe_events") ?: "the probe is refused";
 	return missing(KPROBE);
 }
 
 static int inject_kprobe(int round)
 {
-	return write_file(KPROBE, "1");
+	return iso_write_file(KPROBE, "1");
 }
 
 static void undo_kprobe(void)
 {
-	write_file(KPROBE, "0");
+	iso_write_file(KPROBE, "0");
 }
 
 static void finish_kprobe(void)
 {
-	write_file(TRACEFS "kprobe_events", "-:kprobes/disturb");
+	iso_write_file(TRACEFS "kprobe_events", "-:kprobes/disturb");
 }
 
 #define UPROBES	TRACEFS "uprobe_events"
@@ -244,14 +244,14 @@ static const char *prepare_uprobe(void)
 	if (n < 0)
 		return "the program's file is not known";
 	path[n] = 0;
-	read_file("/proc/self/maps", maps, sizeof(maps));
+	iso_read_file("/proc/self/maps", maps, sizeof(maps));
 	for (line = strtok_r(maps, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		if (sscanf(line, "%lx-%lx %*s %lx", &start, &end, &offset) != 3 ||
 		    addr < start || addr >= end)
 			continue;
 		snprintf(text, sizeof(text), "p:uprobes/disturb %s:0x%lx", path,
 			 addr - start + offset);
-		if (write_file(UPROBES, text))
+		if (iso_write_file(UPROBES, text))
 			return missing(UPROBES) ?: "the probe is refused";
 		return missing(UPROBE);
 	}
@@ -260,32 +260,32 @@ static const char *prepare_uprobe(void)
 
 static int inject_uprobe(int round)
 {
-	return write_file(UPROBE, "1");
+	return iso_write_file(UPROBE, "1");
 }
 
 static void undo_uprobe(void)
 {
-	write_file(UPROBE, "0");
+	iso_write_file(UPROBE, "0");
 }
 
 static void finish_uprobe(void)
 {
-	write_file(UPROBE, "0");
-	write_file(UPROBES, "-:uprobes/disturb");
+	iso_write_file(UPROBE, "0");
+	iso_write_file(UPROBES, "-:uprobes/disturb");
 }
 
 static const char *prepare_uprobe_hit(void)
 {
 	const char *why = prepare_uprobe();
 
-	if (!why && write_file(UPROBE, "1"))
+	if (!why && iso_write_file(UPROBE, "1"))
 		why = "the probe can't be switched on";
 	return why;
 }
 
 static const char *prepare_bpf(void)
 {
-	write_file("/proc/sys/net/core/bpf_jit_enable", "1");
+	iso_write_file("/proc/sys/net/core/bpf_jit_enable", "1");
 	return NULL;
 }
 
@@ -325,7 +325,7 @@ static const char *prepare_ring_buffer(void)
 	char buf[16];
 
 	/* It gets its size when it is first used. */
-	read_file(TRACEFS "trace", buf, sizeof(buf));
+	iso_read_file(TRACEFS "trace", buf, sizeof(buf));
 	return missing(TRACEFS "buffer_size_kb");
 }
 
@@ -334,7 +334,7 @@ static int inject_ring_buffer(int round)
 	char path[128];
 
 	snprintf(path, sizeof(path), TRACEFS "per_cpu/cpu%d/buffer_size_kb", iso_cpu);
-	return write_file(path, round & 1 ? "64" : "128");
+	return iso_write_file(path, round & 1 ? "64" : "128");
 }
 
 /* What each CPU keeps, and memory that goes */
@@ -357,7 +357,7 @@ static int inject_slab_shrink(int round)
 
 	for (unsigned int i = 0; i < sizeof(shrink) / sizeof(shrink[0]); i++) {
 		if (!access(shrink[i], W_OK))
-			err = write_file(shrink[i], "1");
+			err = iso_write_file(shrink[i], "1");
 	}
 	return err;
 }
@@ -397,8 +397,8 @@ static const char *prepare_memory_hotplug(void)
 #endif
 	for (int i = 63; i >= 0; i--) {
 		snprintf(memory_state, sizeof(memory_state), MEMORY "memory%d/state", i);
-		if (!access(memory_state, W_OK) && !write_file(memory_state, "offline"))
-			return write_file(memory_state, "online_movable") ?
+		if (!access(memory_state, W_OK) && !iso_write_file(memory_state, "offline"))
+			return iso_write_file(memory_state, "online_movable") ?
 			       "what was taken away does not come back" : prepare_nodes();
 	}
 	return missing(MEMORY "memory0/state") ?: "the kernel uses all of it";
@@ -411,22 +411,22 @@ static int inject_memory_hotplug(int round)
 		if (move_page(&node, &status) || status < 0)
 			return -1;
 	}
-	sleep_ms(20);
+	iso_sleep_ms(20);
 	if (!settle())
 		return -1;
-	sh->from = __atomic_load_n(&sh->hits, __ATOMIC_SEQ_CST);
-	return write_file(memory_state, "offline");
+	sh->from = LOAD(sh->hits);
+	return iso_write_file(memory_state, "offline");
 }
 
 static void undo_memory_hotplug(void)
 {
-	write_file(memory_state, "online_movable");
+	iso_write_file(memory_state, "online_movable");
 }
 
 static void finish_memory_hotplug(void)
 {
-	write_file(memory_state, "offline");
-	if (write_file(memory_state, "online"))
+	iso_write_file(memory_state, "offline");
+	if (iso_write_file(memory_state, "online"))
 		printf("stray %s: %s\n", memory_state, strerror(errno));
 }
 

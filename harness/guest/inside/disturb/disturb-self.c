@@ -58,11 +58,7 @@ void victim_serve(int order)
 #endif
 		break;
 	case VICTIM_SIGTRAP:
-#if defined(__x86_64__)
-		__asm__ __volatile__("int3");
-#elif defined(__aarch64__)
-		__asm__ __volatile__("brk #0");
-#endif
+		__asm__ __volatile__(ISO_BREAKPOINT);
 		break;
 	case VICTIM_PROBED:
 		probed();
@@ -120,7 +116,7 @@ static void ring_wait(void)
 	ring_at(ring.p.sq_off.array)[i] = i;
 	__atomic_store_n(ring_at(ring.p.sq_off.tail), tail + 1, __ATOMIC_RELEASE);
 	if (syscall(SYS_io_uring_enter, ring.fd, 1, 0, 0, NULL, 0) == 1)
-		__atomic_store_n(&sh->ring_armed, sh->ring_armed + 1, __ATOMIC_SEQ_CST);
+		STORE(sh->ring_armed, sh->ring_armed + 1);
 }
 
 /* Files without a name, whose inodes RCU frees */
@@ -136,9 +132,9 @@ void victim_ready(void)
 	unsigned int done;
 	uint64_t count;
 
-	if (__atomic_load_n(&sh->frees, __ATOMIC_SEQ_CST))
+	if (LOAD(sh->frees))
 		free_some();
-	if (!__atomic_load_n(&sh->ring, __ATOMIC_SEQ_CST)) {
+	if (!LOAD(sh->ring)) {
 		if (ring.fd >= 0) {
 			munmap(ring.rings, PAGE);
 			munmap(ring.sqes, PAGE);
@@ -175,7 +171,7 @@ static const char *prepare_trap(void)
 #if defined(__x86_64__)
 	char text[65536];
 
-	read_file("/proc/cpuinfo", text, sizeof(text));
+	iso_read_file("/proc/cpuinfo", text, sizeof(text));
 	return strstr(text, " umip") ? NULL : "the CPU has no UMIP";
 #elif defined(__aarch64__)
 	return NULL;
@@ -188,10 +184,10 @@ static const char *prepare_trap(void)
 static int inject_fault(int round)
 {
 	give_order(SIBLING_DONTNEED);
-	sleep_ms(100);
+	iso_sleep_ms(100);
 	if (!settle())
 		return -1;
-	sh->from = __atomic_load_n(&sh->hits, __ATOMIC_SEQ_CST);
+	sh->from = LOAD(sh->hits);
 	give_order(VICTIM_FAULT);
 	return 0;
 }
@@ -223,7 +219,7 @@ static void cpu_timer(void)
 
 	/* A limit of CPU time for the process: every thread of it gets the tick. */
 	setitimer(ITIMER_PROF, &on, NULL);
-	sleep_ms(5);
+	iso_sleep_ms(5);
 	setitimer(ITIMER_PROF, &off, NULL);
 }
 
@@ -261,7 +257,7 @@ static void merge(void)
  */
 static void balance(void)
 {
-	int hits = __atomic_load_n(&sh->hits, __ATOMIC_SEQ_CST);
+	int hits = LOAD(sh->hits);
 	struct timespec start, now;
 
 	for (int i = 1; i < 16; i++)
@@ -270,7 +266,7 @@ static void balance(void)
 	do {
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	} while (now.tv_sec - start.tv_sec < 3 &&
-		 __atomic_load_n(&sh->hits, __ATOMIC_SEQ_CST) == hits);
+		 LOAD(sh->hits) == hits);
 }
 
 void sibling_serve(int order)
@@ -313,7 +309,7 @@ void sibling_serve(int order)
 		pid = fork();
 		if (!pid)
 			_exit(0);
-		__atomic_store_n(&sh->child_tid, pid, __ATOMIC_SEQ_CST);
+		STORE(sh->child_tid, pid);
 		waitpid(pid, NULL, 0);
 		break;
 	case SIBLING_CPU_TIMER:
@@ -352,14 +348,14 @@ static const char *prepare_collapse(void)
 
 static const char *prepare_merge(void)
 {
-	write_file(KSM "sleep_millisecs", "1");
-	write_file(KSM "pages_to_scan", "1000");
-	return write_file(KSM "run", "1") ? missing(KSM "run") : NULL;
+	iso_write_file(KSM "sleep_millisecs", "1");
+	iso_write_file(KSM "pages_to_scan", "1000");
+	return iso_write_file(KSM "run", "1") ? missing(KSM "run") : NULL;
 }
 
 static void finish_merge(void)
 {
-	write_file(KSM "run", "2");
+	iso_write_file(KSM "run", "2");
 }
 
 static const struct kind list[] = {

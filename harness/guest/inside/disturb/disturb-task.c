@@ -75,7 +75,7 @@ static int inject_stop(int round)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", sh->victim_pid, sh->victim_tid);
-	wait_file(path, " T ");
+	iso_wait_file(path, " T ");
 	kill(sh->victim_pid, SIGCONT);
 	return ret;
 }
@@ -96,7 +96,7 @@ const char *prepare_cgroup(void)
 
 	mkdir(CGROUP, 0755);
 	snprintf(text, sizeof(text), "%d", sh->victim_pid);
-	if (write_file(CGROUP "/cgroup.procs", text))
+	if (iso_write_file(CGROUP "/cgroup.procs", text))
 		return "no cgroup v2";
 	return missing(CGROUP "/cgroup.freeze");
 }
@@ -106,7 +106,7 @@ void finish_cgroup(void)
 	char text[32];
 
 	snprintf(text, sizeof(text), "%d", sh->victim_pid);
-	write_file("/sys/fs/cgroup/cgroup.procs", text);
+	iso_write_file("/sys/fs/cgroup/cgroup.procs", text);
 	rmdir(CGROUP);
 	/* What is left of it is freed later, by a kworker. */
 	finish_later();
@@ -114,17 +114,17 @@ void finish_cgroup(void)
 
 static int inject_freeze(int round)
 {
-	int ret = write_file(CGROUP "/cgroup.freeze", "1");
+	int ret = iso_write_file(CGROUP "/cgroup.freeze", "1");
 
-	wait_file(CGROUP "/cgroup.events", "frozen 1");
-	write_file(CGROUP "/cgroup.freeze", "0");
+	iso_wait_file(CGROUP "/cgroup.events", "frozen 1");
+	iso_write_file(CGROUP "/cgroup.freeze", "0");
 	return ret;
 }
 
 /* The first one switches code on that the last one switches off, once it is freed. */
 static const char *prepare_memcg(void)
 {
-	return write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory") ?
+	return iso_write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory") ?
 	       "no memory cgroups" : NULL;
 }
 
@@ -139,21 +139,21 @@ static const char *prepare_cpuset(void)
 {
 	const char *why;
 
-	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset");
+	iso_write_file("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset");
 	why = prepare_cgroup();
 	return why ?: missing(CGROUP "/cpuset.cpus");
 }
 
 static int inject_cpuset(int round)
 {
-	return write_file(CGROUP "/cpuset.cpus", "0-1");
+	return iso_write_file(CGROUP "/cpuset.cpus", "0-1");
 }
 
 static void undo_cpuset(void)
 {
 	cpu_set_t set;
 
-	write_file(CGROUP "/cpuset.cpus", "0-3");
+	iso_write_file(CGROUP "/cpuset.cpus", "0-3");
 	CPU_ZERO(&set);
 	CPU_SET(iso_cpu, &set);
 	sched_setaffinity(sh->victim_tid, sizeof(set), &set);
@@ -207,7 +207,7 @@ static void helper_asleep(void)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", helper);
-	wait_file(path, " S ");
+	iso_wait_file(path, " S ");
 }
 
 static const char *prepare_wake(void)
@@ -218,7 +218,7 @@ static const char *prepare_wake(void)
 	if (!helper) {
 		char c;
 
-		pin(iso_cpu);
+		iso_pin(iso_cpu);
 		close(wake_pipe[1]);
 		while (read(wake_pipe[0], &c, 1) > 0)
 			;
@@ -251,7 +251,7 @@ static const char *prepare_timerfd(void)
 	if (!helper) {
 		uint64_t count;
 
-		pin(iso_cpu);
+		iso_pin(iso_cpu);
 		while (read(timer_fd, &count, sizeof(count)) > 0)
 			;
 		_exit(0);
@@ -327,7 +327,7 @@ static const char *prepare_rcu(void)
 {
 	mkdir("/tmp", 0755);
 	mkdir(MOUNT, 0755);
-	if (write_file(EXPEDITED, "1"))
+	if (iso_write_file(EXPEDITED, "1"))
 		return missing(EXPEDITED) ?: EXPEDITED ": refused";
 	return NULL;
 }
@@ -341,7 +341,7 @@ static int inject_rcu(int round)
 
 static void finish_rcu(void)
 {
-	write_file(EXPEDITED, "0");
+	iso_write_file(EXPEDITED, "0");
 	rmdir(MOUNT);
 }
 
@@ -356,13 +356,13 @@ static const char *prepare_ring(void)
 	if (fd < 0)
 		return "no io_uring";
 	close(fd);
-	__atomic_store_n(&sh->ring, 1, __ATOMIC_SEQ_CST);
+	STORE(sh->ring, 1);
 	/* It looks there the next time it is about to be isolated. */
 	if (settle())
-		__atomic_store_n(&sh->order, VICTIM_SYSCALL, __ATOMIC_SEQ_CST);
-	for (int ms = 0; ms < 3000 && !__atomic_load_n(&sh->ring_armed, __ATOMIC_SEQ_CST); ms++)
-		sleep_ms(1);
-	return __atomic_load_n(&sh->ring_armed, __ATOMIC_SEQ_CST) ? NULL :
+		STORE(sh->order, VICTIM_SYSCALL);
+	for (int ms = 0; ms < 3000 && !LOAD(sh->ring_armed); ms++)
+		iso_sleep_ms(1);
+	return LOAD(sh->ring_armed) ? NULL :
 	       "the victim can't use io_uring";
 }
 
@@ -371,7 +371,7 @@ static int inject_ring(int round)
 	uint64_t one = 1;
 
 	/* The victim has to have seen the last one. */
-	if (__atomic_load_n(&sh->ring_armed, __ATOMIC_SEQ_CST) == ring_armed) {
+	if (LOAD(sh->ring_armed) == ring_armed) {
 		errno = ETIME;
 		return -1;
 	}
@@ -381,9 +381,9 @@ static int inject_ring(int round)
 
 static void finish_ring(void)
 {
-	__atomic_store_n(&sh->ring, 0, __ATOMIC_SEQ_CST);
+	STORE(sh->ring, 0);
 	if (settle())
-		__atomic_store_n(&sh->order, VICTIM_SYSCALL, __ATOMIC_SEQ_CST);
+		STORE(sh->order, VICTIM_SYSCALL);
 	finish_later();
 }
 

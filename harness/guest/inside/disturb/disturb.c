@@ -20,34 +20,14 @@
  */
 #include "disturb-kinds.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#define PR_ISOLATION		48
-#define PR_RECORD		49
-#define FLAGS			(1 | SIGUSR1 << 8)
 
 #define LOSS_MS			15000	/* to wait for a loss */
 #define NOTHING_MS		60	/* the same, if it may be that none comes */
 #define READY_MS		20000	/* to be isolated again */
 #define IDLE_MS			150	/* to look for false alarms, after each kind */
-
-#define LOAD(x)			__atomic_load_n(&(x), __ATOMIC_SEQ_CST)
-#define STORE(x, v)		__atomic_store_n(&(x), (v), __ATOMIC_SEQ_CST)
 
 struct shared *sh;
 int iso_cpu;
@@ -70,51 +50,6 @@ static struct {
 } seen[SEEN];
 static int nr_seen;
 
-void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		perror("sched_setaffinity");
-}
-
-void sleep_ms(int ms)
-{
-	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
-
-	nanosleep(&ts, NULL);
-}
-
-int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int n, err;
-
-	if (fd < 0)
-		return -1;
-	n = write(fd, text, strlen(text));
-	err = errno;
-	close(fd);
-	errno = err;
-	return n < 0 ? -1 : 0;
-}
-
-int read_file(const char *path, char *buf, int size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int n, all = 0;
-
-	if (fd < 0)
-		return -1;
-	while (all < size - 1 && (n = read(fd, buf + all, size - 1 - all)) > 0)
-		all += n;
-	close(fd);
-	buf[all] = 0;
-	return all;
-}
-
 /* Said where a file that a kind writes to is not there. */
 const char *missing(const char *path)
 {
@@ -126,24 +61,11 @@ const char *missing(const char *path)
 	return why;
 }
 
-/* Until a file says so, for a second at most. False if it did not. */
-bool wait_file(const char *path, const char *text)
-{
-	char buf[1024];
-
-	for (int ms = 0; ms < 1000; ms++) {
-		if (read_file(path, buf, sizeof(buf)) > 0 && strstr(buf, text))
-			return true;
-		sleep_ms(1);
-	}
-	return false;
-}
-
 /* Until the victim has noticed something, for so long at most */
 void wait_loss(int ms)
 {
 	for (; ms > 0 && LOAD(sh->hits) == sh->from; ms--)
-		sleep_ms(1);
+		iso_sleep_ms(1);
 }
 
 int load_module(const char *path)
@@ -163,7 +85,7 @@ int load_module(const char *path)
  */
 void finish_later(void)
 {
-	sleep_ms(2000);
+	iso_sleep_ms(2000);
 }
 
 /* The victim */
@@ -174,8 +96,7 @@ static void handler(int sig, siginfo_t *info, void *context)
 	struct entry *e = &sh->log[i % LOG_SIZE];
 	static unsigned long long seen;
 
-	memset(&e->rec, 0, sizeof(e->rec));
-	if (prctl(PR_RECORD, &e->rec, sizeof(e->rec), 0, 0))
+	if (iso_record(&e->rec))
 		_exit(3);
 	victim_woken(sig, info, context);
 	/* A signal may come right after the one that told of a loss. */
@@ -211,7 +132,7 @@ static void *victim(void *arg)
 	int hits, order;
 
 	prctl(PR_SET_NAME, "victim");
-	pin(iso_cpu);
+	iso_pin(iso_cpu);
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGNAL_BLOCKED);
 	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
@@ -222,10 +143,10 @@ static void *victim(void *arg)
 		hits = LOAD(sh->hits);
 		/* A page that is not dirty would be a fault later, on some CPUs. */
 		STORE(sh->isolated, 0);
-		if (prctl(PR_ISOLATION, FLAGS, 0, 0, 0)) {
+		if (iso_prctl(ISO_USR1)) {
 			sh->refused++;
-			prctl(PR_RECORD, &sh->why, sizeof(sh->why), 0, 0);
-			sleep_ms(2);
+			iso_record(&sh->why);
+			iso_sleep_ms(2);
 			continue;
 		}
 		__atomic_compare_exchange_n(&sh->isolated, &(int){ 0 }, 1, false,
@@ -241,7 +162,7 @@ static void *victim(void *arg)
 			}
 		}
 	}
-	prctl(PR_ISOLATION, 0, 0, 0, 0);
+	iso_prctl(0);
 	return NULL;
 }
 
@@ -251,7 +172,7 @@ static void sibling(void)
 	int order;
 
 	prctl(PR_SET_NAME, "sibling");
-	pin(SIBLING_CPU);
+	iso_pin(SIBLING_CPU);
 	STORE(sh->sibling_tid, (int)syscall(SYS_gettid));
 	while (!LOAD(sh->quit)) {
 		order = LOAD(sh->order);
@@ -260,7 +181,7 @@ static void sibling(void)
 			sibling_serve(order);
 			STORE(sh->served, sh->served + 1);
 		}
-		sleep_ms(1);
+		iso_sleep_ms(1);
 	}
 }
 
@@ -293,7 +214,7 @@ bool wait_isolated(void)
 	for (int ms = 0; ms < READY_MS; ms++) {
 		if (LOAD(sh->isolated))
 			return true;
-		sleep_ms(1);
+		iso_sleep_ms(1);
 	}
 	return false;
 }
@@ -312,12 +233,12 @@ bool settle(void)
 		hits = LOAD(sh->hits);
 		if (!wait_isolated())
 			return false;
-		sleep_ms(5);
+		iso_sleep_ms(5);
 		turns = LOAD(sh->turns);
 		for (ms = 0; LOAD(sh->turns) - turns < 2 && LOAD(sh->hits) == hits; ms++) {
 			if (ms == READY_MS)
 				return false;
-			sleep_ms(1);
+			iso_sleep_ms(1);
 		}
 	} while (LOAD(sh->hits) != hits || !LOAD(sh->isolated));
 	return true;
@@ -330,7 +251,7 @@ static long interrupts(void)
 	char *line, *save = NULL;
 	long sum = 0;
 
-	if (read_file("/proc/interrupts", text, sizeof(text)) < 0)
+	if (iso_read_file("/proc/interrupts", text, sizeof(text)) < 0)
 		return 0;
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char *p = strchr(line, ':');
@@ -540,7 +461,7 @@ void give_order(enum order order)
 	for (int ms = 0; order >= SIBLING_MEMBARRIER && ms < LOSS_MS; ms++) {
 		if (LOAD(sh->served) != served)
 			break;
-		sleep_ms(1);
+		iso_sleep_ms(1);
 	}
 }
 
@@ -628,7 +549,7 @@ static void run_kind(const struct kind *k, int repeat)
 	int truth, hits;
 
 	prctl(PR_SET_NAME, "disturber");
-	pin(DISTURBER_CPU);
+	iso_pin(DISTURBER_CPU);
 	truth = k->order >= SIBLING_MEMBARRIER ? LOAD(sh->sibling_tid) : (int)syscall(SYS_gettid);
 	if (k->most && repeat > k->most)
 		repeat = k->most;
@@ -649,13 +570,13 @@ static void run_kind(const struct kind *k, int repeat)
 	hits = LOAD(sh->hits);
 	if (k->finish) {
 		k->finish();
-		sleep_ms(3 * IDLE_MS);
+		iso_sleep_ms(3 * IDLE_MS);
 		settle();
 		judge(k, &t, hits, LOAD(sh->hits), truth, true);
 	}
 	if (settle()) {
 		hits = LOAD(sh->hits);
-		sleep_ms(IDLE_MS);
+		iso_sleep_ms(IDLE_MS);
 		t.stray = LOAD(sh->hits) - hits;
 		for (int i = hits; i < LOAD(sh->hits); i++)
 			show("stray", k, &sh->log[i % LOG_SIZE].rec, truth);
@@ -681,7 +602,7 @@ static int watch(int ms)
 		exit(1);
 	}
 	hits = LOAD(sh->hits);
-	sleep_ms(ms);
+	iso_sleep_ms(ms);
 	return LOAD(sh->hits) - hits;
 }
 
@@ -691,7 +612,7 @@ static void say_counters(void)
 	char path[96], text[1024], *line, *rest = text;
 
 	snprintf(path, sizeof(path), CPUS "cpu%d/task_isolation/causes", iso_cpu);
-	if (read_file(path, text, sizeof(text)) < 0)
+	if (iso_read_file(path, text, sizeof(text)) < 0)
 		return;
 	for (int cause = 0; cause < NR_CAUSES && (line = strsep(&rest, "\n")); cause++) {
 		char word[32];
@@ -750,7 +671,7 @@ int main(int argc, char **argv)
 	if (!process)
 		victim_process();
 
-	pin(0);
+	iso_pin(0);
 	printf("idle=%d\n", watch(1000));
 	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		for (int j = 0; j < all[i]->nr; j++) {

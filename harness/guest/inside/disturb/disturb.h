@@ -6,18 +6,7 @@
 #ifndef DISTURB_H
 #define DISTURB_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <signal.h>
-#include <stdbool.h>
-#include <sys/types.h>
-
-#include <linux/task_isolation.h>
-
-#ifndef SI_TASK_ISOLATION
-#define SI_TASK_ISOLATION	0x40
-#endif
+#include "lib.h"
 
 /* The victim blocks it */
 #define SIGNAL_BLOCKED	(SIGRTMIN + 2)
@@ -149,12 +138,8 @@ extern struct shared *sh;
 extern int iso_cpu;
 extern const struct kinds self_kinds, task_kinds, memory_kinds, cpu_kinds, machine_kinds;
 
-void pin(int cpu);
-void sleep_ms(int ms);
 bool settle(void);
 bool wait_isolated(void);
-int write_file(const char *path, const char *text);
-int read_file(const char *path, char *buf, int size);
 void victim_serve(int order);
 void victim_ready(void);
 void victim_woken(int sig, siginfo_t *info, void *context);

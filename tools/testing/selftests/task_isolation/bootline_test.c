@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Task isolation: the kernel takes what its command line says of CPUs.
+ * Task isolation: the kernel accepts the CPU lists of its command line.
  *
  * Test Summary
  *
  *  * bootline.equal_lists	nohz_full= and isolcpus= name the same CPUs: both are
- *				taken, whatever their order, and nothing is said
- *  * bootline.other_lists	They do not: the kernel says that it dropped one
+ *				accepted in either order, without a message
+ *  * bootline.other_lists	They do not: a message says that one was dropped
  *
  * Which of the two can be tested depends on how the kernel was booted.
  */
 #include "kselftest_harness.h"
-#include "common.h"
+#include "lib.h"
 
 #define DROPPED		"Housekeeping: nohz_full= must match isolcpus="
 
@@ -64,7 +64,7 @@ FIXTURE_SETUP(bootline)
 
 FIXTURE_TEARDOWN(bootline) {}
 
-/* Whether the kernel has said so since it was booted. */
+/* Whether this has been logged since the kernel was booted. */
 static bool kernel_said(const char *what)
 {
 	char buf[8192];

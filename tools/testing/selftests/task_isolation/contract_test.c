@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Task isolation: the call itself, its errors, entering and leaving.
+ * Task isolation: the two calls, their errors, entering and leaving.
  *
  * Test Summary
  *
- *  * call.*		What the prctl says without an isolation CPU: unknown
- *			bits, signal numbers, other arguments
- *  * no_kernel_support	What both prctls say in a kernel without the option
+ *  * call.*		What prctl(PR_TASK_ISOLATION) returns without an isolation
+ *			CPU: unknown bits, signal numbers, other arguments
+ *  * record.*		What prctl(PR_TASK_ISOLATION_RECORD) does there: sizes,
+ *			arguments, pointers, and what it never changes
+ *  * no_kernel_support	What both return in a kernel without the option
  *  * iso.einval_*	A thread that is not affine to exactly one isolation CPU
- *  * iso.enter_*	Entering, leaving, entering again
- *  * iso.exit_*	Exit by any path is silent and leaves nothing behind
- *  * iso.again_*	EAGAIN: who stands in the way, and that it goes away; a
- *			signal during the call
  *  * iso.cpus		The set of isolation CPUs in sysfs
+ *  * row.enter_*		Entering, leaving, entering again
+ *  * row.exit_*, iso.exit_*	Exit by any path is silent and leaves nothing behind
+ *  * history.*		What the record has of a thread, and of its children
  */
-#include <sys/resource.h>
-#include <sys/time.h>
+#include <pthread.h>
+#include <stddef.h>
 
-#include "fixture.h"
+#include "rows.h"
 
 /* Whether the kernel has the feature, whatever the machine looks like. */
 static bool built_in(void)
@@ -121,16 +122,177 @@ TEST(no_kernel_support)
 	EXPECT_EQ(EINVAL, errno);
 }
 
+/* The record */
+
+#define VER0	TASK_ISOLATION_RECORD_SIZE_VER0
+
+static int raw_record(void *rec, unsigned long size, unsigned long a4, unsigned long a5)
+{
+	return syscall(SYS_prctl, PR_TASK_ISOLATION_RECORD, rec, size, a4, a5);
+}
+
+FIXTURE(record) {};
+
+/* A page with nothing behind it, and a record which ends where that page does */
+static char *page, *last;
+static size_t page_size;
+
+/* Something that is overwritten. */
+static void fill(char *rec, size_t size)
+{
+	memset(rec, 0xa5, size);
+}
+
+/* The call fails like this, and leaves the memory alone. */
+static void expect_refused(struct __test_metadata *_metadata, int err, void *rec,
+			   unsigned long size, unsigned long a4, unsigned long a5)
+{
+	char *copy = malloc(page_size);
+
+	memcpy(copy, page, page_size);
+	EXPECT_EQ(-1, raw_record(rec, size, a4, a5)) {
+		TH_LOG("size %lu, %lu, %lu was accepted", size, a4, a5);
+	}
+	EXPECT_EQ(err, errno) {
+		TH_LOG("size %lu, %lu, %lu", size, a4, a5);
+	}
+	EXPECT_EQ(0, memcmp(copy, page, page_size));
+	free(copy);
+}
+
+FIXTURE_SETUP(record)
+{
+	if (!built_in())
+		SKIP(return, "no " ISO_CPUS_FILE ": kernel without CONFIG_TASK_ISOLATION");
+	page_size = sysconf(_SC_PAGESIZE);
+	page = mmap(NULL, 2 * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		    -1, 0);
+	ASSERT_TRUE(page != MAP_FAILED);
+	ASSERT_EQ(0, munmap(page + page_size, page_size));
+	last = page + page_size - VER0;
+	fill(page, page_size);
+}
+
+FIXTURE_TEARDOWN(record) {}
+
+TEST_F(record, size_first)
+{
+	EXPECT_EQ(0, raw_record(last, VER0, 0, 0));
+}
+
+TEST_F(record, size_smaller)
+{
+	unsigned long size;
+
+	for (size = 0; size < VER0; size++)
+		expect_refused(_metadata, EINVAL, last, size, 0, 0);
+}
+
+/* A program that was built for a later kernel. */
+TEST_F(record, size_larger)
+{
+	static const unsigned long more[] = { 1, 4, 8, 64 };
+	unsigned int i, byte;
+
+	for (i = 0; i < ARRAY_SIZE(more); i++) {
+		char *rec = last - more[i];
+
+		fill(rec, VER0 + more[i]);
+		EXPECT_EQ(0, raw_record(rec, VER0 + more[i], 0, 0));
+		EXPECT_EQ(0, ((struct task_isolation_record *)rec)->hidden);
+		for (byte = 0; byte < more[i]; byte++)
+			EXPECT_EQ(0, rec[VER0 + byte]);
+	}
+}
+
+/* What a program that was built for a later kernel left there is never read. */
+TEST_F(record, size_larger_garbage)
+{
+	char *rec = last - 16;
+	unsigned int byte;
+
+	for (byte = 0; byte < 16; byte++) {
+		memset(rec + VER0, 0, 16);
+		rec[VER0 + byte] = 1;
+		EXPECT_EQ(0, raw_record(rec, VER0 + 16, 0, 0));
+		EXPECT_EQ(0, rec[VER0 + byte]);
+	}
+}
+
+TEST_F(record, size_page)
+{
+	EXPECT_EQ(0, raw_record(page, page_size, 0, 0));
+}
+
+TEST_F(record, size_above_page)
+{
+	expect_refused(_metadata, E2BIG, page, page_size + 1, 0, 0);
+	expect_refused(_metadata, E2BIG, page, ~0UL, 0, 0);
+}
+
+TEST_F(record, einval_flags)
+{
+	unsigned int bit;
+
+	for (bit = 0; bit < 8 * sizeof(long); bit++)
+		expect_refused(_metadata, EINVAL, last, VER0, 1UL << bit, 0);
+}
+
+/* Nothing is input. */
+TEST_F(record, flags_garbage)
+{
+	__u32 *flags = (void *)(last + offsetof(struct task_isolation_record, flags));
+	unsigned int bit;
+
+	for (bit = 0; bit < 32; bit++) {
+		*flags = 1U << bit;
+		EXPECT_EQ(0, raw_record(last, VER0, 0, 0));
+		EXPECT_EQ(0, *flags);
+	}
+}
+
+TEST_F(record, einval_args)
+{
+	expect_refused(_metadata, EINVAL, last, VER0, 0, 1);
+}
+
+TEST_F(record, efault)
+{
+	expect_refused(_metadata, EFAULT, NULL, VER0, 0, 0);
+	/* An address of the kernel, or of nothing. */
+	expect_refused(_metadata, EFAULT, (void *)-4096L, VER0, 0, 0);
+	/* The first byte is there and may have been written, the last one is not. */
+	EXPECT_EQ(-1, raw_record(last + 1, VER0, 0, 0));
+	EXPECT_EQ(EFAULT, errno);
+}
+
+TEST_F(record, efault_read_only)
+{
+	ASSERT_EQ(0, mprotect(page, page_size, PROT_READ));
+	expect_refused(_metadata, EFAULT, last, VER0, 0, 0);
+}
+
+/* What was in the members does not matter, and is gone. */
+TEST_F(record, never_isolated)
+{
+	struct task_isolation_record never = { .cpu = -1, .culprit_cpu = -1 };
+	const struct task_isolation_record *rec = (void *)last;
+
+	ASSERT_EQ(0, raw_record(last, VER0, 0, 0));
+	never.blockers_now = rec->blockers_now;
+	EXPECT_EQ(0, memcmp(&never, rec, sizeof(never)));
+}
+
 FIXTURE(iso) {};
 
 FIXTURE_SETUP(iso)
 {
-	iso_setup_cpu(_metadata);
+	iso_begin(_metadata);
 }
 
 FIXTURE_TEARDOWN(iso)
 {
-	iso_close(_metadata);
+	iso_finish(_metadata);
 }
 
 TEST_F(iso, cpus)
@@ -203,112 +365,96 @@ TEST_F(iso, einval_two_cpus)
 	EXPECT_EQ(EINVAL, errno);
 }
 
-TEST_F_TIMEOUT(iso, enter_leave, ISO_TIMEOUT)
-{
-	const struct iso_case c = { .flags = ISO_USR1 };
+/* Entering and leaving */
 
-	iso_start_quiet(_metadata, &c);
-	iso_expect_silent(_metadata);
-	EXPECT_EQ(0, iso.sh->ret);
-}
-
-static void finish_syscalls(struct iso_shared *sh)
+static void finish_getppid_100(struct iso_shared *sh)
 {
 	int i;
 
 	for (i = 0; i < 100; i++)
-		sh->val[0] += getppid() > 0;
+		sh->value += getppid() > 0;
 }
 
 /* After leaving, system calls are as free as before. */
-TEST_F_TIMEOUT(iso, enter_leave_syscalls, ISO_TIMEOUT)
-{
-	const struct iso_case c = { .flags = ISO_USR1, .finish = finish_syscalls };
+static const struct stimulus stim_enter_leave_syscalls = {
+	.finish = finish_getppid_100, .value = 100,
+};
 
-	iso_start_quiet(_metadata, &c);
-	iso_expect_silent(_metadata);
-	EXPECT_EQ(100, iso.sh->val[0]);
-}
-
-/* The default signal: nothing comes for who obeys the rule. */
-TEST_F_TIMEOUT(iso, enter_default_signal, ISO_TIMEOUT)
-{
-	const struct iso_case c = { .flags = PR_TASK_ISOLATION_ENABLE };
-
-	iso_start_quiet(_metadata, &c);
-	iso_expect_silent(_metadata);
-}
+/* The default signal: nothing comes if the rule is obeyed. */
+static const struct stimulus stim_enter_default_signal = {
+	.flags = PR_TASK_ISOLATION_ENABLE,
+};
 
 static void act_enter_again(struct iso_shared *sh)
 {
 	int i;
 
 	for (i = 0; i < 100; i++) {
-		sh->val[0] += !iso_enter(sh, ISO_USR1);
+		sh->value += !iso_enter(sh, ISO_USR1);
 		iso_spin_rounds(10000);
 	}
 }
 
-TEST_F_TIMEOUT(iso, enter_twice, ISO_TIMEOUT)
-{
-	const struct iso_case c = { .flags = ISO_USR1, .act = act_enter_again };
-
-	iso_start_acted(_metadata, &c);
-	iso_expect_silent(_metadata);
-	EXPECT_EQ(100, iso.sh->val[0]);
-}
+static const struct stimulus stim_enter_twice = {
+	.act = act_enter_again, .value = 100, .entries = 101,
+};
 
 static void act_change_signal(struct iso_shared *sh)
 {
 	iso_enter(sh, PR_TASK_ISOLATION_ENABLE | PR_TASK_ISOLATION_SET_SIG(SIGUSR2));
-	sh->val[0] = getppid();
+	sh->value = getppid();
+}
+
+static void check_value_getppid(void)
+{
+	WANT_EQ(getpid(), iso.sh->value);
 }
 
 /* A second call replaces the signal of the first. */
-TEST_F_TIMEOUT(iso, enter_changes_signal, ISO_TIMEOUT)
-{
-	const struct iso_case c = { .flags = ISO_USR1, .act = act_change_signal };
-
-	iso_start_acted(_metadata, &c);
-	iso_expect_refused(_metadata, SIGUSR2, SYS_getppid);
-	EXPECT_EQ(getpid(), iso.sh->val[0]);
-}
+static const struct stimulus stim_enter_changes_signal = {
+	.act = act_change_signal, .check = check_value_getppid, .entries = 2,
+	.causes = ISO_CAUSE(SYSCALL), .number = SYS_getppid, .sig = SIGUSR2,
+};
 
 static void act_bad_call(struct iso_shared *sh)
 {
-	sh->val[0] = syscall(SYS_prctl, PR_TASK_ISOLATION,
-			     PR_TASK_ISOLATION_ENABLE | 2, 0, 0, 0);
-	sh->val[1] = errno;
-	sh->val[2] = getppid();
+	sh->value = syscall(SYS_prctl, PR_TASK_ISOLATION, PR_TASK_ISOLATION_ENABLE | 2, 0, 0, 0);
+	sh->error = errno;
+	sh->second = getppid();
 }
 
-/* A failed call says why, and the thread is not isolated after it. */
-TEST_F_TIMEOUT(iso, enter_bad_call, ISO_TIMEOUT)
+static void check_bad_call(void)
 {
-	const struct iso_case c = { .flags = ISO_USR1, .act = act_bad_call };
-
-	iso_start_acted(_metadata, &c);
-	iso_expect_silent(_metadata);
-	EXPECT_EQ(-1, iso.sh->val[0]);
-	EXPECT_EQ(EINVAL, iso.sh->val[1]);
-	EXPECT_EQ(getpid(), iso.sh->val[2]);
+	WANT_EQ(-1, iso.sh->value);
+	WANT_EQ(EINVAL, iso.sh->error);
+	WANT_EQ(getpid(), iso.sh->second);
 }
+
+/* A failed call returns an error, and the thread is not isolated after it. */
+static const struct stimulus stim_enter_bad_call = {
+	.act = act_bad_call, .check = check_bad_call,
+};
 
 static void act_signal_only(struct iso_shared *sh)
 {
 	/* A signal without ENABLE: off, or refused; never on. */
-	sh->val[0] = iso_prctl(PR_TASK_ISOLATION_SET_SIG(SIGUSR2));
-	sh->val[1] = getppid();
+	iso_prctl(PR_TASK_ISOLATION_SET_SIG(SIGUSR2));
+	sh->value = getppid();
 }
 
-TEST_F_TIMEOUT(iso, enter_signal_only, ISO_TIMEOUT)
-{
-	const struct iso_case c = { .flags = ISO_USR1, .act = act_signal_only };
+static const struct stimulus stim_enter_signal_only = {
+	.act = act_signal_only, .check = check_value_getppid,
+};
 
-	iso_start_acted(_metadata, &c);
-	iso_expect_silent(_metadata);
-	EXPECT_EQ(getpid(), iso.sh->val[1]);
-}
+ROW(nothing);
+ROW(enter_leave_syscalls);
+ROW(enter_default_signal);
+ROW(enter_twice);
+ROW(enter_changes_signal);
+ROW(enter_bad_call);
+ROW(enter_signal_only);
+
+/* Exit by any path */
 
 static void act_exit(struct iso_shared *sh)
 {
@@ -320,163 +466,164 @@ static void act_exit_group(struct iso_shared *sh)
 	syscall(SYS_exit_group, 8);
 }
 
-TEST_F_TIMEOUT(iso, exit_thread, ISO_TIMEOUT)
+static const struct stimulus stim_exit_thread = {
+	.act = act_exit, .number = SYS_exit, .status = 7 << 8,
+};
+
+/* Under the default signal a loss would show as SIGKILL. */
+static const struct stimulus stim_exit_group = {
+	.flags = PR_TASK_ISOLATION_ENABLE, .act = act_exit_group, .number = SYS_exit_group,
+	.status = 8 << 8,
+};
+
+static void other_exit(struct iso_shared *sh)
 {
-	const struct iso_case c = { .flags = ISO_USR1, .act = act_exit };
-
-	iso_start(_metadata, &c);
-	EXPECT_EQ(7 << 8, iso_wait_exit());
-	EXPECT_EQ(1, iso.sh->ready);
-	EXPECT_EQ(0, iso.sh->sig_total);
-	iso_expect_not_logged(_metadata);
-}
-
-TEST_F_TIMEOUT(iso, exit_group, ISO_TIMEOUT)
-{
-	/* Under the default signal a loss would show as SIGKILL. */
-	const struct iso_case c = {
-		.flags = PR_TASK_ISOLATION_ENABLE, .act = act_exit_group,
-	};
-
-	iso_start(_metadata, &c);
-	EXPECT_EQ(8 << 8, iso_wait_exit());
-	EXPECT_EQ(1, iso.sh->ready);
-	iso_expect_not_logged(_metadata);
-}
-
-/* One thread of several exits: the others go on, nobody is told. */
-TEST_F_TIMEOUT(iso, exit_one_of_two_threads, ISO_TIMEOUT)
-{
-	const struct iso_case c = {
-		.flags = ISO_USR1, .act = act_exit, .sibling = iso_wait_go,
-	};
-
-	iso_start(_metadata, &c);
-	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->ready, 1));
+	/* The first thread goes on for a while, without the one that has exited. */
 	iso_sleep_ms(50);
-	EXPECT_TRUE(iso_alive(iso.victim));
-	STORE(iso.sh->go, 1);
-	EXPECT_EQ(0, iso_wait_exit());
-	EXPECT_EQ(0, iso.sh->sig_total);
-	iso_expect_not_logged(_metadata);
+	sh->value = getppid();
+	_exit(9);
 }
+
+static int inject_alive(void)
+{
+	WANT(iso_alive(iso.victim));
+	return 0;
+}
+
+/* One thread of several exits: the others go on, and none is notified. */
+static const struct stimulus stim_exit_one_of_two_threads = {
+	.act = act_exit, .other = other_exit, .leader = true, .inject = inject_alive,
+	.check = check_value_getppid, .number = SYS_exit, .status = 9 << 8,
+};
+
+ROW(exit_thread);
+ROW(exit_group);
+ROW(exit_one_of_two_threads);
 
 /* What exits isolated leaves a CPU that the next one can use, many times. */
 TEST_F_TIMEOUT(iso, exit_and_next, ISO_TIMEOUT)
 {
-	const struct iso_case c = {
-		.flags = PR_TASK_ISOLATION_ENABLE, .act = act_exit_group,
-	};
 	int i;
 
-	for (i = 0; i < 20; i++) {
-		iso_start(_metadata, &c);
-		ASSERT_EQ(8 << 8, iso_wait_exit());
-		ASSERT_EQ(1, iso.sh->ready);
-	}
+	for (i = 0; i < 20 && !iso_differences; i++)
+		iso_test(_metadata, &stim_exit_group);
 }
 
-/* Another runnable task on the CPU is a blocker, for as long as it is there. */
-TEST_F_TIMEOUT(iso, again_second_task, ISO_TIMEOUT)
-{
-	pid_t pid = iso_run_busy(_metadata, false);
+/* The history of a thread, which is empty for its children */
 
-	iso_start(_metadata, &iso_spin_case);
-	EXPECT_TRUE(iso_wait_for(iso.victim, &iso.sh->again, 2));
-	EXPECT_EQ(0, iso.sh->ready);
-	EXPECT_EQ(EAGAIN, iso.sh->err);
-	iso_end(pid);
-	EXPECT_TRUE(iso_wait_for(iso.victim, &iso.sh->ready, 1));
-	iso_expect_silent(_metadata);
+static int child_losses(void)
+{
+	struct task_isolation_record rec;
+
+	return iso_record(&rec) ? -1 : rec.losses;
 }
 
-/* A CPU timer needs the tick: the call says so, within bounded time. */
-TEST_F_TIMEOUT(iso, again_cpu_timer, ISO_TIMEOUT)
+static void finish_fork(struct iso_shared *sh)
 {
-	struct itimerval it = { .it_value.tv_sec = 1000000 };
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(child_losses());
+	waitpid(pid, &sh->error, 0);
+}
+
+static void *thread_losses(void *arg)
+{
+	struct iso_shared *sh = arg;
+
+	sh->error = child_losses();
+	return NULL;
+}
+
+static void finish_thread(struct iso_shared *sh)
+{
+	pthread_t thread;
+
+	sh->error = -1;
+	if (!pthread_create(&thread, NULL, thread_losses, sh))
+		pthread_join(thread, NULL);
+}
+
+#define ROUNDS	5
+
+/* Each loss is one more, and isolation after it begins later than that ended. */
+static void act_count(struct iso_shared *sh)
+{
+	struct task_isolation_record rec;
+	uint64_t last = 0;
 	int i;
 
-	iso.victim = fork();
-	ASSERT_LE(0, iso.victim);
-	if (!iso.victim) {
-		iso_prepare(iso.sh, iso.cpu);
-		if (setitimer(ITIMER_PROF, &it, NULL))
-			_exit(2);
-		for (i = 0; i < 3; i++) {
-			if (iso_prctl(ISO_USR1) != -1 || errno != EAGAIN)
-				_exit(1);
-		}
-		_exit(0);
-	}
-	EXPECT_EQ(0, iso_wait_exit()) {
-		TH_LOG("entered with a CPU timer running");
-	}
-}
-
-#define SIGNALS	500
-
-enum {
-	SIGNAL_ROUND = 2,	/* Up to which one SIGUSR2 each has been asked for */
-	SIGNAL_KEPT,		/* How often the call returned 0, */
-	SIGNAL_REFUSED,		/* and how often -EAGAIN */
-	SIGNAL_WRONG,		/* The first round in which that was not true */
-	SIGNAL_LOSSES,		/* How many losses that round had */
-	SIGNAL_RET,		/* and what the call returned */
-};
-
-/* In each round one signal comes, shortly before, during or after the call. */
-static void finish_signals(struct iso_shared *sh)
-{
-	__u64 losses;
-	int ret, round;
-
-	iso_record(&sh->rec);
-	for (round = 1; round <= SIGNALS && !sh->val[SIGNAL_WRONG]; round++) {
-		losses = sh->rec.losses;
-		STORE(sh->val[SIGNAL_ROUND], round);
-		/* However long the signal takes, it comes during some of the calls. */
-		iso_spin_rounds(1UL << round % 18);
-		ret = iso_prctl(ISO_USR1) ? -errno : 0;
-		while (LOAD(sh->sig[SIGUSR2]) < round)
-			;
-		/* If no signal ended isolation, then this does. */
-		getppid();
-		iso_record(&sh->rec);
-		losses = sh->rec.losses - losses;
-		sh->val[ret ? SIGNAL_REFUSED : SIGNAL_KEPT]++;
-		if (losses != !ret || (ret && ret != -EAGAIN)) {
-			sh->val[SIGNAL_LOSSES] = losses;
-			sh->val[SIGNAL_RET] = ret;
-			sh->val[SIGNAL_WRONG] = round;
-		}
-	}
-}
-
-/*
- * A handler that runs on the way out voids the request, which has succeeded
- * already: the call has to say so. After a 0 each loss is told.
- */
-TEST_F_TIMEOUT(iso, again_signal, ISO_TIMEOUT)
-{
-	const struct iso_case c = { .flags = ISO_USR1, .finish = finish_signals };
-	int round, looks = 0;
-
-	iso_start_quiet(_metadata, &c);
-	STORE(iso.sh->stop, 1);
-	for (round = 1; round <= SIGNALS; round++) {
-		while (LOAD(iso.sh->val[SIGNAL_ROUND]) < round &&
-		       (++looks % 10000 || iso_alive(iso.victim)))
-			;
-		if (kill(iso.victim, SIGUSR2))
+	for (i = 1; i <= ROUNDS; i++) {
+		/* The first time the thread is isolated already. */
+		if (i > 1 && iso_enter(sh, ISO_USR1))
 			break;
+		iso_spin_rounds(1000);
+		syscall(SYS_getppid);
+		sh->error = iso_record(&rec);
+		sh->value += rec.losses == (unsigned int)i;
+		sh->second += rec.entered_ns > last;
+		last = rec.lost_ns;
 	}
-	iso_stop(_metadata);
-	EXPECT_EQ(0, iso.sh->val[SIGNAL_WRONG]) {
-		TH_LOG("round %ld: returned %ld, losses %ld", iso.sh->val[SIGNAL_WRONG],
-		       iso.sh->val[SIGNAL_RET], iso.sh->val[SIGNAL_LOSSES]);
-	}
-	EXPECT_EQ(SIGNALS, iso.sh->val[SIGNAL_KEPT] + iso.sh->val[SIGNAL_REFUSED]);
-	TH_LOG("%ld of %d calls were refused", iso.sh->val[SIGNAL_REFUSED], SIGNALS);
 }
 
-TEST_HARNESS_MAIN
+FIXTURE(history) {};
+
+FIXTURE_SETUP(history)
+{
+	iso_begin(_metadata);
+}
+
+FIXTURE_TEARDOWN(history)
+{
+	iso_finish(_metadata);
+}
+
+TEST_F_TIMEOUT(history, fork, ISO_TIMEOUT)
+{
+	struct stimulus s = stim_syscall_getppid;
+
+	s.finish = finish_fork;
+	if (iso_test(_metadata, &s))
+		EXPECT_EQ(0, iso.sh->error);
+}
+
+TEST_F_TIMEOUT(history, thread, ISO_TIMEOUT)
+{
+	struct stimulus s = stim_syscall_getppid;
+
+	s.finish = finish_thread;
+	if (iso_test(_metadata, &s))
+		EXPECT_EQ(0, iso.sh->error);
+}
+
+TEST_F_TIMEOUT(history, counts, ISO_TIMEOUT)
+{
+	const struct stimulus s = { .act = act_count };
+
+	ASSERT_TRUE(iso_start_acted(&s));
+	iso_stop();
+	EXPECT_EQ(ROUNDS, iso.sh->sig[SIGUSR1]);
+	EXPECT_EQ(ROUNDS, iso.sh->value);
+	EXPECT_EQ(ROUNDS, iso.sh->second);
+	EXPECT_EQ(0, iso.sh->error);
+	iso_expect_totals(ROUNDS, ROUNDS);
+}
+
+/* The time between the two is that for which the thread was isolated. */
+TEST_F_TIMEOUT(history, times, ISO_TIMEOUT)
+{
+	uint64_t isolated;
+
+	ASSERT_TRUE(iso_start_quiet(&stim_signal_handled));
+	isolated = iso_now_ns();
+	iso_sleep_ms(100);
+	ASSERT_EQ(0, kill(iso.victim, stim_signal_handled.send));
+	iso_expect(&stim_signal_handled);
+	EXPECT_LE(iso.sh->rec.entered_ns, isolated);
+	EXPECT_LE(isolated + 100000000, iso.sh->rec.lost_ns);
+}
+
+int main(int argc, char **argv)
+{
+	return iso_main(argc, argv);
+}

@@ -6,7 +6,7 @@
  * Test Summary
  *
  *  * cputimer.gone	Armed and gone again: the call must not be refused for it
- *  * cputimer.armed	Still armed: the call is refused, and says why
+ *  * cputimer.armed	Still armed: the call is refused for that
  *  * cputimer.other	Of two that are armed one goes: the other one fires when due
  *  * cputimer.exec	What goes by exec() is gone, what stays is armed
  *
@@ -24,7 +24,7 @@
 #define DUE_MS		200
 /* How late it may be: some ticks, of CPU time, which the host's load does not change. */
 #define LATE_MS		400
-/* How often a call is made again that something else was in the way of. */
+/* Retries of a call that had another blocker */
 #define TRIES		20
 
 #define TICK_NEEDED_BY	"posix_timer"
@@ -190,15 +190,15 @@ FIXTURE_VARIANT_ADD(cputimer, rlimit_cpu)
 
 FIXTURE_SETUP(cputimer)
 {
-	iso_setup_cpu(_metadata);
+	iso_begin(_metadata);
 }
 
 FIXTURE_TEARDOWN(cputimer)
 {
-	iso_close(_metadata);
+	iso_finish(_metadata);
 }
 
-/* Asks for isolation until something else than what passes by is said. */
+/* Asks for isolation until the answer is not about something that passes by. */
 static int ask(void)
 {
 	struct task_isolation_record rec = { 0 };
@@ -227,6 +227,7 @@ static int ask(void)
 /* Runs the rest of a test in a process on the isolation CPU, which returns a status. */
 #define IN_VICTIM(...)						\
 ({								\
+	fflush(stdout);						\
 	iso.victim = fork();					\
 	ASSERT_LE(0, iso.victim);				\
 	if (!iso.victim) {					\
@@ -299,7 +300,7 @@ static int fire(clockid_t clock, int (*disarm)(void))
 	return iso_sh->sig_total == 1 ? 0 : 4;
 }
 
-/* Whichever clock the other one is on, what is done to the first is nothing to it. */
+/* Whichever clock the other one is on, it does not depend on the first one. */
 TEST_F_TIMEOUT(cputimer, other, ISO_TIMEOUT)
 {
 	EXPECT_EQ(0, IN_VICTIM(variant->arm() ? errno :
@@ -333,5 +334,5 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "--exec-child"))
 		return ask();
-	return test_harness_run(argc, argv);
+	return iso_main(argc, argv);
 }

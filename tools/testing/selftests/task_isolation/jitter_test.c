@@ -17,7 +17,7 @@
  */
 #include <linux/types.h>
 
-#include "common.h"
+#include "lib.h"
 
 #define HIST_SIZE	600
 #define MAX_GAPS	100

@@ -11,9 +11,9 @@
  *  * log.off		With kernel.task_isolation_log at 0: none
  *  * log.elsewhere	It is not the thread that prints them, nor its CPU, as a
  *			console takes longer than most disturbances
- *  * log.restricted	Nobody reads it who has no right to read the log
+ *  * log.restricted	A user who may not read the log does not read it
  *
- * Whether there is a line or not, the thread is told each time, and each line
+ * Whether there is a line or not, the thread is notified each time, and each line
  * names the thread, the CPU and the cause.
  */
 #include <sys/stat.h>
@@ -31,18 +31,16 @@
 
 FIXTURE(log)
 {
-	char restricted[16];	/* As it was */
-	char on[8];		/* Likewise */
+	char restricted[16];	/* dmesg_restrict as it was */
+	char on[8];		/* kernel.task_isolation_log as it was */
 };
 
 FIXTURE_SETUP(log)
 {
-	self->restricted[0] = '\0';
-	self->on[0] = '\0';
-	iso_setup_cpu(_metadata);
+	iso_begin(_metadata);
 	if (_metadata->exit_code == KSFT_SKIP)
 		return;
-	if (iso.log.fd < 0)
+	if (iso_log.fd < 0)
 		SKIP(return, "no /dev/kmsg: %s", strerror(errno));
 }
 
@@ -52,70 +50,61 @@ FIXTURE_TEARDOWN(log)
 		EXPECT_EQ(0, iso_write_file(ISO_LOG_SYSCTL, self->on));
 	if (self->restricted[0])
 		EXPECT_EQ(0, iso_write_file(RESTRICT, self->restricted));
-	iso_close(_metadata);
+	iso_finish(_metadata);
 }
 
-/* Loses as often as the test lets it. */
+static int losses_wanted;
+
+/* Loses as often as the test lets it, which counts in @go. */
 static void act_lose(struct iso_shared *sh)
 {
 	int i;
 
-	for (i = 1; i <= sh->val[0]; i++) {
+	for (i = 1; i <= losses_wanted; i++) {
 		/* The first time the thread is isolated already. */
 		if (i > 1 && iso_enter(sh, ISO_USR1))
 			break;
 		syscall(SYS_getppid);
 		INC(sh->count);
-		while (LOAD(sh->val[1]) < i)
+		while (LOAD(sh->go) < i)
 			iso_sleep_ms(1);
 	}
-}
-
-static void prepare_lose(struct iso_shared *sh)
-{
-	sh->val[0] = LOSSES;
-}
-
-static void prepare_lose_once(struct iso_shared *sh)
-{
-	sh->val[0] = 1;
 }
 
 /* Runs a victim that loses so often. Returns how many lines that gave. */
 static int lose(struct __test_metadata *_metadata, int losses)
 {
-	const struct iso_case c = {
-		.flags = ISO_USR1, .prepare = losses > 1 ? prepare_lose : prepare_lose_once,
-		.act = act_lose, .finish = iso_finish_record,
-	};
+	const struct stimulus s = { .act = act_lose };
 	char want[ISO_LOG_LEN], who[32];
 	int i, lines = 0, first;
 
-	iso_log_read(&iso.log);
-	first = iso.log.count;
-	iso_start(_metadata, &c);
+	losses_wanted = losses;
+	iso_log_read(&iso_log);
+	first = iso_log.count;
+	ASSERT_TRUE(iso_start(&s));
 	for (i = 1; i <= losses; i++) {
 		ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->count, i)) {
 			TH_LOG("loss %d did not come, prctl returned %d, errno %d", i,
 			       iso.sh->ret, iso.sh->err);
 		}
-		iso_log_read(&iso.log);
-		STORE(iso.sh->val[1], i);
+		iso_log_read(&iso_log);
+		STORE(iso.sh->go, i);
 	}
-	iso_stop(_metadata);
+	EXPECT_TRUE(iso_wait_for(iso.victim, &iso.sh->acted, 1));
+	iso_stop();
 	EXPECT_EQ(losses, iso.sh->sig[SIGUSR1]);
 	EXPECT_EQ(losses, iso.sh->sig_total);
 	EXPECT_EQ(losses, iso.sh->rec.losses);
 
-	iso_log_read(&iso.log);
-	ASSERT_GT(ISO_LOG_LINES, iso.log.count);
+	iso_log_read(&iso_log);
+	ASSERT_GT(ISO_LOG_LINES, iso_log.count);
 	snprintf(who, sizeof(who), "/%d (cpu ", iso.sh->tid);
-	snprintf(want, sizeof(want), "iso-victim/%d (cpu %d): " ISO_LOST "syscall %d",
+	snprintf(want, sizeof(want), ISO_VICTIM "/%d (cpu %d): " ISO_LOST "syscall %d",
 		 iso.sh->tid, iso.cpu, SYS_getppid);
-	for (i = first; i < iso.log.count; i++) {
-		if (!strstr(iso.log.line[i], ISO_LOST) || !strstr(iso.log.line[i], who))
+	for (i = first; i < iso_log.count; i++) {
+		if (!strstr(iso_log.line[i], ISO_LOST) || !strstr(iso_log.line[i], who))
 			continue;
-		EXPECT_STREQ(want, iso.log.line[i]);
+		EXPECT_STREQ(want, iso_log.line[i]);
 		lines++;
 	}
 	return lines;
@@ -123,18 +112,18 @@ static int lose(struct __test_metadata *_metadata, int losses)
 
 TEST_F_TIMEOUT(log, all, ISO_TIMEOUT)
 {
-	if (iso.log.limited)
+	if (iso_log.limited)
 		SKIP(return, "the kernel was booted without task_isolation_debug");
 	EXPECT_EQ(LOSSES, lose(_metadata, LOSSES));
 }
 
-/* How many losses the log has said that it has no line for. */
+/* The number of losses for which the log has no line, as it says. */
 static int count_suppressed(void)
 {
 	int i, n = 0;
 
-	for (i = 0; i < iso.log.count; i++) {
-		const char *p = strstr(iso.log.line[i], "task_isolation_log: ");
+	for (i = 0; i < iso_log.count; i++) {
+		const char *p = strstr(iso_log.line[i], "task_isolation_log: ");
 
 		if (p && strstr(p, " callbacks suppressed"))
 			n += atoi(p + strlen("task_isolation_log: "));
@@ -147,12 +136,12 @@ TEST_F_TIMEOUT(log, limited, ISO_TIMEOUT)
 	uint64_t begin, ms;
 	int lines, before;
 
-	if (!iso.log.limited)
+	if (!iso_log.limited)
 		SKIP(return, "the kernel was booted with task_isolation_debug");
 	/* Other tests may have used up what there is for a while. */
 	iso_sleep_ms(INTERVAL_MS + SLACK_MS);
 	begin = iso_now_ns();
-	/* The first one says how many lines they did not get. */
+	/* The first line says how many were left out. */
 	lines = lose(_metadata, 1);
 	EXPECT_EQ(1, lines);
 	before = count_suppressed();
@@ -179,18 +168,17 @@ TEST_F_TIMEOUT(log, off, ISO_TIMEOUT)
 	EXPECT_EQ(0, lose(_metadata, 1));
 	EXPECT_EQ(-1, iso_write_file(ISO_LOG_SYSCTL, "2"));
 	ASSERT_EQ(0, iso_write_file(ISO_LOG_SYSCTL, "1"));
-	if (!iso.log.limited)
+	if (!iso_log.limited)
 		EXPECT_EQ(1, lose(_metadata, 1));
 }
 
-#define TRACING		"/sys/kernel/tracing"
-#define INSTANCE	TRACING "/instances/task_isolation_log_test"
-/* Each line of the log, with who has it printed */
+#define INSTANCE	ISO_TRACEFS "/instances/task_isolation_log_test"
+/* Each line of the log, with the thread that prints it */
 #define CONSOLE		INSTANCE "/events/printk/console/enable"
 
 /*
- * Who printed the line of the victim's loss: "COMM-TID [CPU] FLAGS TIME: console:
- * TEXT". False if there is none.
+ * Finds the thread that printed the line of the victim's loss: "COMM-TID [CPU] FLAGS
+ * TIME: console: TEXT". False if there is none.
  */
 static bool find_printer(int *tid, int *cpu)
 {
@@ -224,17 +212,17 @@ TEST_F_TIMEOUT(log, elsewhere, ISO_TIMEOUT)
 	int tid = 0, cpu = -1, lines;
 	bool found;
 
-	if (access(TRACING "/instances", F_OK) && mount("tracefs", TRACING, "tracefs", 0, NULL))
+	if (!iso_mount_tracefs())
 		SKIP(return, "no tracefs: %s", strerror(errno));
 	if (mkdir(INSTANCE, 0700) && errno != EEXIST)
 		SKIP(return, "can't make " INSTANCE ": %s", strerror(errno));
-	/* Before there is a victim: to switch it on interrupts every CPU. */
+	/* Before there is a victim: switching it on interrupts every CPU. */
 	if (iso_write_file(CONSOLE, "1")) {
 		rmdir(INSTANCE);
 		SKIP(return, "no event printk:console");
 	}
 	/* Where the rate is limited, other tests may have used up what there is. */
-	if (iso.log.limited)
+	if (iso_log.limited)
 		iso_sleep_ms(INTERVAL_MS + SLACK_MS);
 	lines = lose(_metadata, 1);
 	found = find_printer(&tid, &cpu);
@@ -266,4 +254,7 @@ TEST_F_TIMEOUT(log, restricted, ISO_TIMEOUT)
 	EXPECT_EQ(0, status);
 }
 
-TEST_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	return iso_main(argc, argv);
+}

@@ -16,7 +16,7 @@
  */
 #include <linux/types.h>
 
-#include "common.h"
+#include "lib.h"
 
 #include <sys/stat.h>
 

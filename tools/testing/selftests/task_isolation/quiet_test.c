@@ -18,7 +18,7 @@
 #include <dirent.h>
 #include <sys/resource.h>
 
-#include "common.h"
+#include "lib.h"
 
 /* Of stress-ng's arguments, the one that says how many CPUs to keep busy. */
 #define ARG_CPUS	5

@@ -4,9 +4,12 @@
  *
  * Test Summary
  *
- *  * change.*		Another task changes how an isolated thread is scheduled: by
+ *  * row.change_*	Another task changes how an isolated thread is scheduled: by
  *			setpriority(), sched_setattr(), the weight of its group. It is
  *			alone, so nothing follows from that, and nothing interrupts it
+ *  * row.remote_tick	Nor does the remote tick have it look at its own memory
+ *  * victim.*		A fair task and an isolated thread, one of which is SCHED_FIFO:
+ *			neither is starved, and the thread is notified
  *  * starve.*		A nohz_full CPU has no deadline server while there is one task.
  *			With a SCHED_FIFO one that never sleeps, or hardly, a fair one
  *			still gets its share, whichever was there first
@@ -14,58 +17,45 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "fixture.h"
+#include "rows.h"
 
 #ifndef SCHED_FLAG_UTIL_CLAMP_MIN
 #define SCHED_FLAG_UTIL_CLAMP_MIN	0x20
 #define SCHED_FLAG_UTIL_CLAMP_MAX	0x40
 #endif
 
-#define ISO_DIR		ISO_CGROUP "/iso-sched"
-
-FIXTURE(change)
+/* What interrupts the CPU if it does so after a change */
+static void pause_between(void)
 {
-	bool	group;
-};
-
-FIXTURE_SETUP(change)
-{
-	iso_setup_cpu(_metadata);
+	iso_sleep_ms(5);
 }
 
-FIXTURE_TEARDOWN(change)
-{
-	iso_close(_metadata);
-	if (self->group && !rmdir(ISO_DIR))
-		iso_cgroup_settle();
-}
-
-TEST_F_TIMEOUT(change, setpriority, ISO_TIMEOUT)
+static int inject_setpriority(void)
 {
 	static const int nice[] = { 1, 5, 19, 0, -5, 0 };
 	unsigned int i;
 
-	iso_start_quiet(_metadata, &iso_spin_case);
 	for (i = 0; i < ARRAY_SIZE(nice); i++) {
-		EXPECT_EQ(0, setpriority(PRIO_PROCESS, iso.victim, nice[i]));
-		iso_sleep_ms(5);
+		if (setpriority(PRIO_PROCESS, iso.victim, nice[i]))
+			return -1;
+		pause_between();
 	}
-	iso_expect_silent(_metadata);
+	return 0;
 }
 
-TEST_F_TIMEOUT(change, policy, ISO_TIMEOUT)
+static const struct stimulus stim_change_setpriority = { .inject = inject_setpriority };
+
+static int inject_policy(void)
 {
-	static const int policy[] = { SCHED_BATCH, SCHED_OTHER };
 	const struct sched_param param = { 0 };
-	unsigned int i;
 
-	iso_start_quiet(_metadata, &iso_spin_case);
-	for (i = 0; i < ARRAY_SIZE(policy); i++) {
-		EXPECT_EQ(0, sched_setscheduler(iso.victim, policy[i], &param));
-		iso_sleep_ms(5);
-	}
-	iso_expect_silent(_metadata);
+	if (sched_setscheduler(iso.victim, SCHED_BATCH, &param))
+		return -1;
+	pause_between();
+	return sched_setscheduler(iso.victim, SCHED_OTHER, &param);
 }
+
+static const struct stimulus stim_change_policy = { .inject = inject_policy };
 
 /* As in linux/sched/types.h, which does not go together with sched.h. */
 struct iso_sched_attr {
@@ -81,111 +71,306 @@ struct iso_sched_attr {
 	uint32_t	sched_util_max;
 };
 
-static int set_attr(struct iso_sched_attr *attr)
+static int set_attr(pid_t pid, struct iso_sched_attr *attr)
 {
 	attr->size = sizeof(*attr);
 	attr->sched_policy = SCHED_OTHER;
-	return syscall(SYS_sched_setattr, iso.victim, attr, 0);
+	return syscall(SYS_sched_setattr, pid, attr, 0);
 }
 
-TEST_F_TIMEOUT(change, nice, ISO_TIMEOUT)
+static int inject_nice(void)
 {
 	struct iso_sched_attr attr = { .sched_nice = 7 };
 
-	iso_start_quiet(_metadata, &iso_spin_case);
-	EXPECT_EQ(0, set_attr(&attr));
-	iso_expect_silent(_metadata);
+	return set_attr(iso.victim, &attr);
 }
 
-/* What a fair thread takes for the length of its turns. */
-TEST_F_TIMEOUT(change, slice, ISO_TIMEOUT)
+static const struct stimulus stim_change_nice = { .inject = inject_nice };
+
+static int inject_slice(void)
 {
 	struct iso_sched_attr attr = { .sched_runtime = 500000 };
 
-	iso_start_quiet(_metadata, &iso_spin_case);
-	EXPECT_EQ(0, set_attr(&attr));
-	iso_sleep_ms(5);
+	if (set_attr(iso.victim, &attr))
+		return -1;
+	pause_between();
 	attr.sched_runtime = 50000000;
-	EXPECT_EQ(0, set_attr(&attr));
-	iso_expect_silent(_metadata);
+	return set_attr(iso.victim, &attr);
 }
 
-TEST_F_TIMEOUT(change, uclamp, ISO_TIMEOUT)
+/* What a fair thread takes for the length of its turns. */
+static const struct stimulus stim_change_slice = { .inject = inject_slice };
+
+static int set_clamp(pid_t pid, unsigned int min, unsigned int max)
 {
 	struct iso_sched_attr attr = {
 		.sched_flags = SCHED_FLAG_UTIL_CLAMP_MIN | SCHED_FLAG_UTIL_CLAMP_MAX,
-		.sched_util_min = 100, .sched_util_max = 600,
+		.sched_util_min = min, .sched_util_max = max,
 	};
 
-	/* The first clamp of all switches them on for the whole system, in its text. */
-	if (set_attr(&attr))
-		SKIP(return, "no clamps: %s", strerror(errno));
-	iso_start_quiet(_metadata, &iso_spin_case);
-	EXPECT_EQ(0, set_attr(&attr));
-	iso_sleep_ms(5);
-	attr.sched_util_min = 0;
-	attr.sched_util_max = 1024;
-	EXPECT_EQ(0, set_attr(&attr));
-	iso_expect_silent(_metadata);
+	return set_attr(pid, &attr);
 }
 
-static void prepare_join(struct iso_shared *sh)
+/* The first clamp of all switches them on for the whole system, in its text. */
+static const char *arrange_uclamp(void)
 {
-	sh->val[0] = iso_write_file(ISO_DIR "/cgroup.procs", "0");
+	return set_clamp(0, 100, 600) ? iso_reason("no clamps: %s", strerror(errno)) : NULL;
 }
 
-TEST_F_TIMEOUT(change, cgroup_weight, ISO_TIMEOUT)
+static int inject_uclamp(void)
 {
-	const struct iso_case c = {
-		.flags = ISO_USR1, .prepare = prepare_join, .act = iso_act_spin,
-	};
+	if (set_clamp(iso.victim, 100, 600))
+		return -1;
+	pause_between();
+	return set_clamp(iso.victim, 0, 1024);
+}
 
+static const struct stimulus stim_change_uclamp = {
+	.arrange = arrange_uclamp, .inject = inject_uclamp,
+};
+
+#define GROUP		ISO_CGROUP "/iso-sched"
+
+static const char *arrange_group(void)
+{
 	if (!iso_mount_cgroup())
-		SKIP(return, "no cgroup v2 at " ISO_CGROUP);
+		return "no cgroup v2 at " ISO_CGROUP;
 	if (iso_write_file(ISO_CGROUP "/cgroup.subtree_control", "+cpu"))
-		SKIP(return, "no cpu controller: %s", strerror(errno));
-	ASSERT_TRUE(!mkdir(ISO_DIR, 0755) || errno == EEXIST);
-	self->group = true;
-	iso_start_quiet(_metadata, &c);
-	ASSERT_EQ(0, iso.sh->val[0]);
-	EXPECT_EQ(0, iso_write_file(ISO_DIR "/cpu.weight", "10"));
-	iso_sleep_ms(5);
-	EXPECT_EQ(0, iso_write_file(ISO_DIR "/cpu.weight", "1000"));
-	iso_sleep_ms(5);
-	EXPECT_EQ(0, iso_write_file(ISO_DIR "/cpu.weight.nice", "3"));
-	iso_expect_silent(_metadata);
+		return iso_reason("no cpu controller: %s", strerror(errno));
+	return mkdir(GROUP, 0755) && errno != EEXIST ? "cannot make " GROUP : NULL;
+}
+
+static void prepare_group(struct iso_shared *sh)
+{
+	if (iso_write_file(GROUP "/cgroup.procs", "0"))
+		sh->unable = errno;
+}
+
+static int inject_weight(void)
+{
+	if (iso_write_file(GROUP "/cpu.weight", "10"))
+		return -1;
+	pause_between();
+	if (iso_write_file(GROUP "/cpu.weight", "1000"))
+		return -1;
+	pause_between();
+	return iso_write_file(GROUP "/cpu.weight.nice", "3");
+}
+
+static void restore_group(void)
+{
+	if (!rmdir(GROUP))
+		iso_cgroup_settle();
+}
+
+static const struct stimulus stim_change_cgroup_weight = {
+	.arrange = arrange_group, .prepare = prepare_group, .inject = inject_weight,
+	.restore = restore_group,
+};
+
+static const char *arrange_autogroup(void)
+{
+	return access("/proc/self/autogroup", R_OK) ? "kernel without CONFIG_SCHED_AUTOGROUP" :
+						      NULL;
 }
 
 /* A session has a group of its own. */
 static void prepare_session(struct iso_shared *sh)
 {
-	sh->val[0] = setsid();
+	if (setsid() < 0)
+		sh->unable = errno;
 }
 
-TEST_F_TIMEOUT(change, autogroup_nice, ISO_TIMEOUT)
+static int inject_autogroup(void)
 {
-	const struct iso_case c = {
-		.flags = ISO_USR1, .prepare = prepare_session, .act = iso_act_spin,
-	};
-	char path[64], text[64];
+	char path[64];
 
-	if (iso_read_file("/proc/self/autogroup", text, sizeof(text)) <= 0)
-		SKIP(return, "kernel without CONFIG_SCHED_AUTOGROUP");
-	iso_start_quiet(_metadata, &c);
-	ASSERT_LT(0, iso.sh->val[0]);
 	snprintf(path, sizeof(path), "/proc/%d/autogroup", iso.victim);
-	EXPECT_EQ(0, iso_write_file(path, "10"));
-	iso_sleep_ms(5);
-	EXPECT_EQ(0, iso_write_file(path, "0"));
-	iso_expect_silent(_metadata);
+	if (iso_write_file(path, "10"))
+		return -1;
+	pause_between();
+	return iso_write_file(path, "0");
 }
+
+static const struct stimulus stim_change_autogroup_nice = {
+	.arrange = arrange_autogroup, .prepare = prepare_session, .inject = inject_autogroup,
+};
+
+#define NUMA_BALANCING	"/proc/sys/kernel/numa_balancing"
+
+static char numa[32];
+
+static const char *arrange_balancing(void)
+{
+	if (iso_read_file(NUMA_BALANCING, numa, sizeof(numa)) < 0 ||
+	    iso_write_file(NUMA_BALANCING, "1"))
+		return iso_reason("can't write to " NUMA_BALANCING ": %s", strerror(errno));
+	return NULL;
+}
+
+static void restore_balancing(void)
+{
+	if (numa[0])
+		iso_write_file(NUMA_BALANCING, numa);
+}
+
+/*
+ * A thread that has used a second of CPU time is due to look at its own memory. Once a
+ * second another CPU does for the isolated one what its tick would, and could find that.
+ */
+static const struct stimulus stim_remote_tick = {
+	.arrange = arrange_balancing, .restore = restore_balancing, .wait_ms = 5000,
+};
+
+ROW(change_setpriority);
+ROW(change_policy);
+ROW(change_nice);
+ROW(change_slice);
+ROW(change_uclamp);
+ROW(change_cgroup_weight);
+ROW(change_autogroup_nice);
+ROW(remote_tick);
 
 #define RT_RUNTIME	"/proc/sys/kernel/sched_rt_runtime_us"
 
-/* Rounds of a starved task which are no accident. */
+/* Rounds of a starved task which are no accident */
 #define ROUNDS		100
-/* Longer than a server stays when it is not needed: a period, and some. */
+/* Longer than a server stays when it is not needed: a period, and some */
 #define ALONE_MS	2500
+
+/* As it was */
+static char rt_runtime[32];
+
+/* The limit of realtime tasks must not be what helps the others. */
+static void lift_limit(struct __test_metadata *_metadata)
+{
+	iso_read_file(RT_RUNTIME, rt_runtime, sizeof(rt_runtime));
+	if (rt_runtime[0])
+		ASSERT_EQ(0, iso_write_file(RT_RUNTIME, "-1"));
+}
+
+static void restore_limit(void)
+{
+	if (rt_runtime[0])
+		iso_write_file(RT_RUNTIME, rt_runtime);
+}
+
+/*
+ * @other:	Shared with the other task
+ * @pid:	The other task
+ */
+FIXTURE(victim)
+{
+	struct iso_shared	*other;
+	pid_t			pid;
+};
+
+FIXTURE_SETUP(victim)
+{
+	iso_begin(_metadata);
+	if (_metadata->exit_code == KSFT_SKIP)
+		return;
+	self->other = iso_share(sizeof(*self->other));
+	ASSERT_TRUE(self->other != MAP_FAILED);
+	lift_limit(_metadata);
+}
+
+FIXTURE_TEARDOWN(victim)
+{
+	iso_end(self->pid);
+	iso_finish(_metadata);
+	restore_limit();
+}
+
+static int be_fifo(void)
+{
+	struct sched_param param = { .sched_priority = 1 };
+
+	return sched_setscheduler(0, SCHED_FIFO, &param) ? errno : 0;
+}
+
+static void prepare_fifo(struct iso_shared *sh)
+{
+	sh->unable = be_fifo();
+}
+
+static const struct stimulus stim_fifo_victim = {
+	.prepare = prepare_fifo, .causes = ISO_WAKEUP, .what = ISO_WAKEUP_WHAT,
+	.who = WHO_WORKER,
+};
+
+/* The thread was SCHED_FIFO all the time: a fair task comes, and is served. */
+TEST_F_TIMEOUT(victim, is_fifo, ISO_TIMEOUT)
+{
+	ASSERT_TRUE(iso_start_quiet(&stim_fifo_victim));
+	self->pid = iso_start_busy(self->other, iso.cpu, false);
+	ASSERT_LT(0, self->pid);
+	iso.who = self->pid;
+	EXPECT_TRUE(iso_wait_for(self->pid, &self->other->count, ROUNDS));
+	EXPECT_TRUE(iso_alive(iso.victim));
+	iso_expect(&stim_fifo_victim);
+}
+
+static void act_fifo_later(struct iso_shared *sh)
+{
+	iso_spin_until(&sh->sig_total);
+	iso_spin_until(&sh->go);
+	sh->error = be_fifo();
+	STORE(sh->count, 1);
+}
+
+static const struct stimulus stim_fifo_later = {
+	.act = act_fifo_later, .causes = ISO_WAKEUP, .what = ISO_WAKEUP_WHAT,
+	.who = WHO_WORKER,
+};
+
+/*
+ * The server of fair tasks is started by the first one that is queued, which
+ * here was the victim, before it got isolated and the server was stopped. The
+ * next task must have it again.
+ */
+TEST_F_TIMEOUT(victim, becomes_fifo, ISO_TIMEOUT)
+{
+	int before;
+
+	ASSERT_TRUE(iso_start_quiet(&stim_fifo_later));
+	self->pid = iso_start_busy(self->other, iso.cpu, false);
+	ASSERT_LT(0, self->pid);
+	iso.who = self->pid;
+	/* Now a fair task is there, and stays there. */
+	ASSERT_TRUE(iso_wait_for(self->pid, &self->other->count, 1));
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->sig_total, 1));
+	STORE(iso.sh->go, 1);
+	ASSERT_TRUE(iso_wait_for(iso.victim, &iso.sh->count, 1));
+	ASSERT_EQ(0, iso.sh->error);
+	before = LOAD(self->other->count);
+	EXPECT_TRUE(iso_wait_for(self->pid, &self->other->count, before + ROUNDS)) {
+		TH_LOG("starved by the victim");
+	}
+	EXPECT_TRUE(iso_alive(iso.victim));
+	iso_expect(&stim_fifo_later);
+}
+
+static const struct stimulus stim_fifo_other = {
+	.causes = ISO_WAKEUP, .what = ISO_WAKEUP_WHAT, .who = WHO_WORKER,
+};
+
+/* Likewise, with the victim as the one that is starved, and has to be notified. */
+TEST_F_TIMEOUT(victim, meets_fifo, ISO_TIMEOUT)
+{
+	ASSERT_TRUE(iso_start_quiet(&stim_fifo_other));
+	self->pid = iso_start_busy(self->other, iso.cpu, true);
+	ASSERT_LT(0, self->pid);
+	iso.who = self->pid;
+	EXPECT_TRUE(iso_wait_for(self->pid, &self->other->count, 1));
+	EXPECT_TRUE(iso_wait_for(iso.victim, &iso.sh->sig_total, 1)) {
+		TH_LOG("starved by another task");
+	}
+	EXPECT_TRUE(iso_alive(self->pid));
+	iso_end(self->pid);
+	self->pid = 0;
+	iso_expect(&stim_fifo_other);
+}
 
 FIXTURE(starve)
 {
@@ -193,32 +378,25 @@ FIXTURE(starve)
 	struct iso_shared	*fifo;
 	pid_t			fair_pid;
 	pid_t			fifo_pid;
-	char			rt_runtime[32];
 };
 
 FIXTURE_SETUP(starve)
 {
-	iso_setup_cpu(_metadata);
+	iso_begin(_metadata);
 	if (_metadata->exit_code == KSFT_SKIP)
 		return;
 	self->fair = iso_share(sizeof(*self->fair));
 	self->fifo = iso_share(sizeof(*self->fifo));
 	ASSERT_TRUE(self->fair != MAP_FAILED && self->fifo != MAP_FAILED);
-	/* The limit of realtime tasks must not be what helps the others. */
-	iso_read_file(RT_RUNTIME, self->rt_runtime, sizeof(self->rt_runtime));
-	if (self->rt_runtime[0])
-		ASSERT_EQ(0, iso_write_file(RT_RUNTIME, "-1"));
+	lift_limit(_metadata);
 }
 
 FIXTURE_TEARDOWN(starve)
 {
-	if (self->fair_pid > 0)
-		iso_end(self->fair_pid);
-	if (self->fifo_pid > 0)
-		iso_end(self->fifo_pid);
-	iso_close(_metadata);
-	if (self->rt_runtime[0])
-		iso_write_file(RT_RUNTIME, self->rt_runtime);
+	iso_end(self->fair_pid);
+	iso_end(self->fifo_pid);
+	iso_finish(_metadata);
+	restore_limit();
 }
 
 /* Starts a busy process on the isolation CPU, and waits until it has run there. */
@@ -286,7 +464,7 @@ TEST_F_TIMEOUT(starve, two_fair_then_fifo, ISO_TIMEOUT)
 	iso_end(pid);
 }
 
-/* A task that becomes SCHED_FIFO is enqueued anew, and that is all. */
+/* A task that becomes SCHED_FIFO is enqueued anew. */
 TEST_F_TIMEOUT(starve, fair_becomes_fifo, ISO_TIMEOUT)
 {
 	const struct sched_param param = { .sched_priority = 1 };
@@ -311,7 +489,7 @@ static uint64_t used_ms(pid_t pid)
 #define PAUSE_EVERY_MS	250
 #define PAUSE_NS	100000
 
-/* Busy, but for a pause now and then which is much too short for anybody else. */
+/* Busy, but for a pause now and then which is much too short for another task. */
 static pid_t start_pausing(struct iso_shared *sh)
 {
 	const struct sched_param param = { .sched_priority = 1 };
@@ -362,4 +540,7 @@ TEST_F_TIMEOUT(starve, fifo_pauses, ISO_TIMEOUT)
 	EXPECT_LT(8, LOAD(self->fifo->count));
 }
 
-TEST_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	return iso_main(argc, argv);
+}

@@ -23,7 +23,7 @@
  */
 #include <linux/membarrier.h>
 
-#include "common.h"
+#include "lib.h"
 
 #define RACES		5000
 #define SECONDS		15
@@ -131,9 +131,10 @@ static unsigned int suspects(const struct task_isolation_record *rec)
 	case TASK_ISOLATION_IRQ_WORK:
 		/*
 		 * A second task on the CPU restarts the tick. Without TTWU_QUEUE,
-		 * as on PREEMPT_RT, whoever makes it runnable sends that first.
+		 * as on PREEMPT_RT, whoever makes it runnable sends that first:
+		 * also whoever moves the victim, as the stopper does that.
 		 */
-		return strcmp(rec->what, "nohz_full_kick_func") ? 0 : 1U << WAKER;
+		return strcmp(rec->what, "nohz_full_kick_func") ? 0 : 1U << WAKER | 1U << MOVER;
 	case TASK_ISOLATION_RESCHED:
 		return 1U << WAKER | 1U << SIGNALLER | 1U << MOVER;
 	case TASK_ISOLATION_SIGNAL:

@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <sys/time.h>
 
-#include "common.h"
+#include "lib.h"
 
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED	24
@@ -28,23 +28,6 @@
 #define SIG_BLOCKED_RT	(SIGRTMIN + 5)
 #define SIG_IGNORED	SIGWINCH
 #define SIG_DEFAULT	SIGURG
-
-#ifdef __x86_64__
-#define ILLEGAL		"ud2"
-#define BREAKPOINT	"int3"
-#elif defined(__aarch64__)
-#define ILLEGAL		".inst 0x00000000"
-#define BREAKPOINT	"brk #0"
-#elif defined(__thumb__)
-#define ILLEGAL		".inst.n 0xde00"
-#define BREAKPOINT	".inst.n 0xde01"
-#elif defined(__arm__)
-#define ILLEGAL		".inst 0xe7f000f0"
-#define BREAKPOINT	".inst 0xe7f001f0"
-#elif defined(__riscv)
-#define ILLEGAL		"unimp"
-#define BREAKPOINT	"ebreak"
-#endif
 
 #define WALK_VICTIM	"walk-victim"
 #define WALK_SIBLING	"walk-sibling"
@@ -508,12 +491,12 @@ static long do_command(int cmd)
 	case CMD_BUS:
 		__atomic_store_n(bus_page, 1, __ATOMIC_SEQ_CST);
 		return 0;
-#ifdef ILLEGAL
+#ifdef ISO_ILLEGAL
 	case CMD_ILLEGAL:
-		__asm__ __volatile__(ILLEGAL);
+		__asm__ __volatile__(ISO_ILLEGAL);
 		return 0;
 	case CMD_BREAKPOINT:
-		__asm__ __volatile__(BREAKPOINT);
+		__asm__ __volatile__(ISO_BREAKPOINT);
 		return 0;
 #endif
 	case CMD_FORK:

@@ -795,7 +795,7 @@ static void step_trap(void)
 {
 	static const struct { int cmd, sig; } traps[] = {
 		{ CMD_SEGV, SIGSEGV }, { CMD_BUS, SIGBUS },
-#ifdef ILLEGAL
+#ifdef ISO_ILLEGAL
 		{ CMD_ILLEGAL, SIGILL }, { CMD_BREAKPOINT, SIGTRAP },
 #endif
 	};
