@@ -57,8 +57,8 @@
 /* An NMI hit the isolated thread, and its interrupt is pending. */
 static DEFINE_PER_CPU(bool, task_isolation_nmi_hit);
 
-/* Why task_isolation_kick() interrupts this CPU. Last writer wins. */
-static DEFINE_PER_CPU(u8, task_isolation_kick_cause);
+/* task_isolation_kick() interrupts this CPU. */
+static DEFINE_PER_CPU(bool, task_isolation_kicked);
 
 /**
  * task_isolation_parse - Check the argument of prctl(PR_TASK_ISOLATION)
@@ -239,14 +239,12 @@ long task_isolation_prctl(unsigned long flags)
  *
  * Either the check observes the change, or the kick observes the flag.
  *
- * If the check fails, the report and its tracing may have raised exit work, after
- * the caller has checked for that.
- *
  * Invoked from exit_to_user_mode_loop(), or its counterpart of an architecture.
  *
  * Context: Last in the exit work of a system call, interrupts disabled.
  * Return: %true if the thread can go to user mode, %false if its flags have to
- * be read again before. %TIF_TASK_ISOLATION is clear after this.
+ * be read again before, as the check and its tracing may have raised exit work.
+ * %TIF_TASK_ISOLATION is clear after this.
  */
 bool task_isolation_start(struct pt_regs *regs)
 {
@@ -260,12 +258,12 @@ bool task_isolation_start(struct pt_regs *regs)
 		return true;
 
 	this_cpu_write(task_isolation_nmi_hit, false);
-	this_cpu_write(task_isolation_kick_cause, TASK_ISOLATION_UNKNOWN);
+	this_cpu_write(task_isolation_kicked, false);
 	task_isolation_record_start();
 	this_cpu_write(task_isolation_on, true);
 	/*
-	 * Pairs with the barriers in __task_isolation_kick(), see above, in
-	 * task_isolation_note_sender() and in task_isolation_cpu_isolated_mb().
+	 * Pairs with the barriers in __task_isolation_kick(), see above, and in
+	 * task_isolation_note_sender().
 	 */
 	smp_mb();
 
@@ -273,8 +271,7 @@ bool task_isolation_start(struct pt_regs *regs)
 	if (bits) {
 		this_cpu_write(task_isolation_on, false);
 		task_isolation_off(iso);
-		syscall_set_return_value(current, regs, task_isolation_error(bits), 0);
-		task_isolation_record_blocked(bits);
+		syscall_set_return_value(current, regs, task_isolation_refuse(bits), 0);
 		return false;
 	}
 
@@ -390,8 +387,8 @@ void __task_isolation_irq_note(enum task_isolation_cause cause, const void *what
 	if (!task_isolation_irq_open(entry))
 		return;
 
-	if (cause == TASK_ISOLATION_RESCHED && this_cpu_read(task_isolation_kick_cause)) {
-		cause = this_cpu_xchg(task_isolation_kick_cause, TASK_ISOLATION_UNKNOWN);
+	if (cause == TASK_ISOLATION_RESCHED && this_cpu_read(task_isolation_kicked)) {
+		cause = TASK_ISOLATION_AFFINITY;
 		/* Pairs with the first smp_wmb() in __task_isolation_kick(). */
 		smp_rmb();
 	}
@@ -585,7 +582,7 @@ void __task_isolation_end_by_signal(int sig, const struct kernel_siginfo *info)
 		syscall_set_return_value(current, regs, -EAGAIN, 0);
 		task_isolation_off(iso);
 		scoped_guard (irqsave)
-			task_isolation_record_blocked(TASK_ISOLATION_BLOCKER_SIGNAL);
+			task_isolation_refuse(TASK_ISOLATION_BLOCKER_SIGNAL);
 		return;
 	}
 
@@ -597,7 +594,7 @@ void __task_isolation_end_by_signal(int sig, const struct kernel_siginfo *info)
 }
 
 /* Out of line part of task_isolation_kick(). */
-void __task_isolation_kick(int cpu, enum task_isolation_cause cause)
+void __task_isolation_kick(int cpu)
 {
 	/* Pairs with the barrier in task_isolation_start(), see there. */
 	smp_mb();
@@ -611,7 +608,7 @@ void __task_isolation_kick(int cpu, enum task_isolation_cause cause)
 	 * Pairs with smp_rmb() in __task_isolation_irq_note().
 	 */
 	smp_wmb();
-	WRITE_ONCE(per_cpu(task_isolation_kick_cause, cpu), cause);
+	WRITE_ONCE(per_cpu(task_isolation_kicked, cpu), true);
 	/* The interrupt reads the cause in __task_isolation_irq_note(). */
 	smp_wmb();
 	smp_send_reschedule(cpu);
@@ -632,7 +629,7 @@ void task_isolation_update_cpus(void)
 		/* Holds off stop_machine(), and with it the end of the CPU. */
 		guard(preempt)();
 		if (cpu_online(cpu) && !task_isolation_cpu(cpu))
-			task_isolation_kick(cpu, TASK_ISOLATION_AFFINITY);
+			task_isolation_kick(cpu);
 	}
 }
 

@@ -56,17 +56,17 @@ enum task_isolation_what {
 #define TASK_ISOLATION_CAUSES TASK_ISOLATION_LIST(						\
 	cause_entry(0,  "unknown",    UNKNOWN,  NONE,    NONE,   false, "unknown"),		\
 	cause_entry(1,  "syscall",    SYSCALL,  DECIMAL, NONE,   false, "syscall"),		\
-	cause_entry(2,  "page_fault", FAULT,    ADDRESS, NONE,   false, "page fault"),		\
-	cause_entry(3,  "trap",       TRAP,     NONE,    NAME,   false, "trap"),		\
-	cause_entry(4,  "vector",     VECTOR,   VECTOR,  NAME,   false, "vector"),		\
-	cause_entry(5,  "irq",        IRQ,      DECIMAL, DOMAIN, false, "irq"),			\
-	cause_entry(6,  "timer",      TIMER,    NONE,    NONE,   false, "local timer interrupt"),\
-	cause_entry(7,  "ipi_func",   IPI_FUNC, NONE,    SYMBOL, true,  "IPI function"),	\
-	cause_entry(8,  "reschedule", RESCHED,  NONE,    NONE,   true,  "reschedule IPI"),	\
-	cause_entry(9,  "irq_work",   IRQ_WORK, NONE,    SYMBOL, true,  "irq_work"),		\
-	cause_entry(10, "nmi",        NMI,      NONE,    NONE,   false, "NMI"),			\
-	cause_entry(11, "mce",        MCE,      NONE,    NONE,   false, "machine check"),	\
-	cause_entry(12, "signal",     SIGNAL,   DECIMAL, NONE,   true,  "signal"),		\
+	cause_entry(2,  "signal",     SIGNAL,   DECIMAL, NONE,   true,  "signal"),		\
+	cause_entry(3,  "nmi",        NMI,      NONE,    NONE,   false, "NMI"),			\
+	cause_entry(4,  "page_fault", FAULT,    ADDRESS, NONE,   false, "page fault"),		\
+	cause_entry(5,  "trap",       TRAP,     NONE,    NAME,   false, "trap"),		\
+	cause_entry(6,  "vector",     VECTOR,   VECTOR,  NAME,   false, "vector"),		\
+	cause_entry(7,  "mce",        MCE,      NONE,    NONE,   false, "machine check"),	\
+	cause_entry(8,  "irq",        IRQ,      DECIMAL, DOMAIN, false, "irq"),			\
+	cause_entry(9,  "timer",      TIMER,    NONE,    NONE,   false, "local timer interrupt"),\
+	cause_entry(10, "ipi_func",   IPI_FUNC, NONE,    SYMBOL, true,  "IPI function"),	\
+	cause_entry(11, "reschedule", RESCHED,  NONE,    NONE,   true,  "reschedule IPI"),	\
+	cause_entry(12, "irq_work",   IRQ_WORK, NONE,    SYMBOL, true,  "irq_work"),		\
 	cause_entry(13, "stop",       STOP,     NONE,    NONE,   true,  "stop"),		\
 	cause_entry(14, "affinity",   AFFINITY, NONE,    NONE,   true,  "affinity change")	\
 )

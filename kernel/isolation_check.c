@@ -284,8 +284,8 @@ u64 task_isolation_check(void)
 /**
  * task_isolation_last_check - The check of task_isolation_start()
  *
- * Exit work is checked first, and once more after the lock of the runqueue, see
- * task_isolation_cpu_isolated_locked().
+ * Exit work is checked first, as a signal has interrupted the request whatever
+ * else there is, and again at the end.
  *
  * Context: Interrupts disabled, task_isolation_on is set.
  * Return: 0 if nothing blocks, otherwise %TASK_ISOLATION_BLOCKER_* bits of what was

@@ -30,9 +30,6 @@ struct kernel_siginfo;
 struct pt_regs;
 struct task_isolation_history;
 
-/* State */
-extern bool task_isolation_debug;
-
 /**
  * struct task_isolation_entry - The entry that marked a thread
  * @cause:	enum task_isolation_cause
@@ -118,7 +115,6 @@ struct task_isolation_senders {
 	struct task_isolation_sender	sender[TASK_ISOLATION_SENDERS];
 };
 
-/* Used by the record only, which is not built without this part. */
 void task_isolation_senders_alloc(int cpu);
 void task_isolation_senders_reset(void);
 void task_isolation_find_sender(const void *key, struct task_isolation_who *who, bool *kick);
@@ -217,8 +213,6 @@ static inline u64 task_isolation_span(u64 entered, u64 until)
 	return until > entered ? until - entered : 0;
 }
 
-#ifdef CONFIG_TASK_ISOLATION_RECORD
-
 DECLARE_PER_CPU(struct task_isolation_stats *, task_isolation_stats);
 
 int task_isolation_record_alloc(struct task_isolation_entry *entry);
@@ -236,24 +230,6 @@ void task_isolation_record_leave(long nr);
 const struct task_isolation_loss *task_isolation_record_last(void);
 void task_isolation_record_siginfo(struct kernel_siginfo *info);
 bool task_isolation_symbols_visible(void);
-
-#else /* CONFIG_TASK_ISOLATION_RECORD */
-
-static inline int task_isolation_record_alloc(struct task_isolation_entry *entry) { return 0; }
-static inline void task_isolation_record_free(struct task_isolation_entry *entry) { }
-static inline void task_isolation_record_start(void) { }
-static inline void task_isolation_record_request(int sig) { }
-static inline void task_isolation_record_begin(void) { }
-static inline void task_isolation_record_blocked(u64 bits) { }
-static inline void task_isolation_record_entry(void) { }
-static inline void task_isolation_record_sender(const void *key) { }
-static inline void task_isolation_record_loss(struct pt_regs *regs) { }
-static inline void task_isolation_record_signal(const struct kernel_siginfo *info) { }
-static inline void task_isolation_record_stop(int sig) { }
-static inline void task_isolation_record_leave(long nr) { }
-static inline void task_isolation_record_siginfo(struct kernel_siginfo *info) { }
-
-#endif /* !CONFIG_TASK_ISOLATION_RECORD */
 
 #ifdef CONFIG_TASK_ISOLATION_LOG
 void task_isolation_log(void);

@@ -57,6 +57,16 @@ static struct ratelimit_state task_isolation_log_limit =
 	RATELIMIT_STATE_INIT_FLAGS(task_isolation_log_limit, DEFAULT_RATELIMIT_INTERVAL,
 				   DEFAULT_RATELIMIT_BURST, RATELIMIT_MSG_ON_RELEASE);
 
+/* Do not limit the rate. */
+static bool task_isolation_debug __ro_after_init;
+
+static int __init task_isolation_debug_setup(char *str)
+{
+	task_isolation_debug = true;
+	return 1;
+}
+__setup("task_isolation_debug", task_isolation_debug_setup);
+
 /* kernel.task_isolation_log */
 static u8 task_isolation_log_enabled __read_mostly = 1;
 

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Task isolation: what each hook tests first, and which CPUs can be isolated
+ * Task isolation: what the hooks test first, and which CPUs can be isolated
  */
 
 #include <linux/init.h>
 #include <linux/isolation_state.h>
 #include <linux/sched/isolation.h>
 #include <linux/tick.h>
-
-#include "isolation_internal.h"
 
 /* Enabled at boot if nohz_full= is in use, and never disabled. Otherwise the hooks are NOPs. */
 DEFINE_STATIC_KEY_FALSE(task_isolation_key);
@@ -20,15 +18,6 @@ DEFINE_STATIC_KEY_FALSE(task_isolation_key);
  * so it does not share a cache line with what is written often.
  */
 DEFINE_PER_CPU_READ_MOSTLY(bool, task_isolation_on);
-
-bool task_isolation_debug __ro_after_init;
-
-static int __init task_isolation_debug_setup(char *str)
-{
-	task_isolation_debug = true;
-	return 1;
-}
-__setup("task_isolation_debug", task_isolation_debug_setup);
 
 static int __init task_isolation_init(void)
 {

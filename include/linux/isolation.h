@@ -33,7 +33,7 @@ void __task_isolation_close(void);
 void __task_isolation_irq_note(enum task_isolation_cause cause, const void *what,
 			       const void *key);
 void __task_isolation_note_stop(int sig);
-void __task_isolation_kick(int cpu, enum task_isolation_cause cause);
+void __task_isolation_kick(int cpu);
 void task_isolation_free(struct task_struct *p);
 void task_isolation_update_cpus(void);
 
@@ -61,53 +61,6 @@ static __always_inline void task_isolation_user_exit(void)
 {
 	if (unlikely(__this_cpu_read(task_isolation_on)))
 		__task_isolation_user_exit();
-}
-
-/**
- * task_isolation_cpu_isolated_locked - Test whether a CPU is isolated or about to be
- * @cpu:	The CPU
- *
- * The last check acquires the lock of the runqueue after it has set the flag, and
- * checks the thread's flags after that. So the lock holder either observes the
- * flag, or its change of the thread's flags is observed by the last check.
- *
- * Invoked from the fair class's tick.
- *
- * Context: The lock of the runqueue of @cpu is held.
- * Return: %true if a thread is isolated on @cpu, or at the last check before that
- */
-static __always_inline bool task_isolation_cpu_isolated_locked(int cpu)
-{
-	return static_branch_unlikely(&task_isolation_key) &&
-	       READ_ONCE(per_cpu(task_isolation_on, cpu));
-}
-
-/**
- * task_isolation_cpu_isolated_mb - Test whether a CPU is isolated, after a barrier
- * @cpu:	The CPU
- *
- * For callers which observed @cpu in the kernel and are about to interrupt it
- * only in order to see it leave. The caller must publish its request before
- * calling this, where task_isolation_start() checks for it. Then either the caller
- * observes the flag or task_isolation_start() observes the request.
- *
- * Invoked from __sync_rcu_exp_select_node_cpus(), and from force_qs_rnp(). The
- * latter has no request to publish: an interrupt which it decided on right before
- * the last check began is not suppressed, and costs the thread its first
- * microseconds.
- *
- * Context: Any.
- * Return: %true if @cpu is isolated or at the last check before that. %false
- * right after the check as well, if it has failed.
- */
-static inline bool task_isolation_cpu_isolated_mb(int cpu)
-{
-	if (!static_branch_unlikely(&task_isolation_key))
-		return false;
-
-	/* Pairs with the barrier in task_isolation_start(). */
-	smp_mb();
-	return READ_ONCE(per_cpu(task_isolation_on, cpu));
 }
 
 /**
@@ -326,16 +279,17 @@ static __always_inline void task_isolation_resched(void)
 /**
  * task_isolation_kick - Force a CPU out of isolation
  * @cpu:	CPU to interrupt
- * @cause:	Cause to be reported to the thread there
  *
  * For callers which violate the conditions of isolation without entering the
  * CPU otherwise. Does nothing if the CPU is not isolated. The caller has to
  * publish its change before, see task_isolation_start().
+ *
+ * Context: Any, with preemption disabled or @cpu kept from going offline.
  */
-static inline void task_isolation_kick(int cpu, enum task_isolation_cause cause)
+static inline void task_isolation_kick(int cpu)
 {
 	if (static_branch_unlikely(&task_isolation_key))
-		__task_isolation_kick(cpu, cause);
+		__task_isolation_kick(cpu);
 }
 
 /**
@@ -351,7 +305,7 @@ static inline void task_isolation_affinity(struct task_struct *p, bool running)
 {
 	if (static_branch_unlikely(&task_isolation_key) && running &&
 	    (p->nr_cpus_allowed != 1 || !cpumask_test_cpu(task_cpu(p), &p->cpus_mask)))
-		__task_isolation_kick(task_cpu(p), TASK_ISOLATION_AFFINITY);
+		__task_isolation_kick(task_cpu(p));
 }
 
 /**
@@ -380,8 +334,6 @@ static inline long task_isolation_prctl(unsigned long flags) { return -EINVAL; }
 static __always_inline bool task_isolation_marked(void) { return false; }
 static inline bool task_isolation_start(struct pt_regs *regs) { return true; }
 static __always_inline void task_isolation_user_exit(void) { }
-static __always_inline bool task_isolation_cpu_isolated_locked(int cpu) { return false; }
-static inline bool task_isolation_cpu_isolated_mb(int cpu) { return false; }
 static __always_inline void task_isolation_nmi(struct pt_regs *regs) { }
 static inline bool task_isolation_syscall(struct pt_regs *regs) { return true; }
 static inline void task_isolation_deliver(struct pt_regs *regs) { }
@@ -398,7 +350,7 @@ static __always_inline void task_isolation_timer(void) { }
 static __always_inline void task_isolation_ipi_func(const void *func, const void *csd) { }
 static __always_inline void task_isolation_irq_work(const void *func, const void *work) { }
 static __always_inline void task_isolation_resched(void) { }
-static inline void task_isolation_kick(int cpu, enum task_isolation_cause cause) { }
+static inline void task_isolation_kick(int cpu) { }
 static inline void task_isolation_affinity(struct task_struct *p, bool running) { }
 static inline void task_isolation_fork(struct task_struct *p) { }
 static inline void task_isolation_free(struct task_struct *p) { }

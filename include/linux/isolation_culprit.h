@@ -9,7 +9,7 @@
 #include <linux/isolation_state.h>
 #include <linux/tick.h>
 
-#ifdef CONFIG_TASK_ISOLATION_CULPRIT
+#ifdef CONFIG_TASK_ISOLATION
 
 void __task_isolation_note_sender(int cpu, const void *key, bool kick);
 
@@ -41,10 +41,10 @@ static __always_inline void task_isolation_note_sender(int cpu, const void *key,
 		__task_isolation_note_sender(cpu, key, kick);
 }
 
-#else /* CONFIG_TASK_ISOLATION_CULPRIT */
+#else /* CONFIG_TASK_ISOLATION */
 
 static __always_inline void task_isolation_note_sender(int cpu, const void *key, bool kick) { }
 
-#endif /* !CONFIG_TASK_ISOLATION_CULPRIT */
+#endif /* !CONFIG_TASK_ISOLATION */
 
 #endif /* _LINUX_ISOLATION_CULPRIT_H */

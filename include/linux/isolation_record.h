@@ -13,7 +13,7 @@
 struct attribute_group;
 struct task_isolation_entry;
 
-#ifdef CONFIG_TASK_ISOLATION_RECORD
+#ifdef CONFIG_TASK_ISOLATION
 
 extern const struct attribute_group task_isolation_attr_group;
 
@@ -46,7 +46,7 @@ static inline void task_isolation_note_group_signal(struct task_struct *p, int s
 		__task_isolation_note_group_signal(p, entry, sig);
 }
 
-#else /* CONFIG_TASK_ISOLATION_RECORD */
+#else /* CONFIG_TASK_ISOLATION */
 
 static inline void task_isolation_note_group_signal(struct task_struct *p, int sig) { }
 
@@ -56,6 +56,6 @@ static inline long task_isolation_record_prctl(void __user *arg, unsigned long s
 	return -EINVAL;
 }
 
-#endif /* !CONFIG_TASK_ISOLATION_RECORD */
+#endif /* !CONFIG_TASK_ISOLATION */
 
 #endif /* _LINUX_ISOLATION_RECORD_H */

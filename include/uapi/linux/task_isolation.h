@@ -12,20 +12,20 @@
  * enum task_isolation_cause - Why the kernel was entered
  * @TASK_ISOLATION_UNKNOWN:	The entry was not annotated
  * @TASK_ISOLATION_SYSCALL:	System call: its number
+ * @TASK_ISOLATION_SIGNAL:	Signal with a handler, or a deadly one: its
+ *				number. This ends isolation, but the signal is a
+ *				notification by itself.
+ * @TASK_ISOLATION_NMI:		Non-maskable interrupt
  * @TASK_ISOLATION_FAULT:	Page fault: its address
  * @TASK_ISOLATION_TRAP:	Other exception: its name
  * @TASK_ISOLATION_VECTOR:	Interrupt vector of which nothing else is known: its
  *				number and name
+ * @TASK_ISOLATION_MCE:		Machine check
  * @TASK_ISOLATION_IRQ:		Device interrupt: its number, hwirq and domain
  * @TASK_ISOLATION_TIMER:	Local clock event device
  * @TASK_ISOLATION_IPI_FUNC:	Function call from another CPU: the function
  * @TASK_ISOLATION_RESCHED:	Reschedule interrupt
  * @TASK_ISOLATION_IRQ_WORK:	irq_work: its function
- * @TASK_ISOLATION_NMI:		Non-maskable interrupt
- * @TASK_ISOLATION_MCE:		Machine check
- * @TASK_ISOLATION_SIGNAL:	Signal with a handler, or a deadly one: its
- *				number. This ends isolation, but the signal is a
- *				notification by itself.
  * @TASK_ISOLATION_STOP:	Stopped, traced or frozen for a while
  * @TASK_ISOLATION_AFFINITY:	A change of affinity or cpuset, or the CPU going
  *				offline, took the CPU away
@@ -37,17 +37,17 @@
 enum task_isolation_cause {
 	TASK_ISOLATION_UNKNOWN,
 	TASK_ISOLATION_SYSCALL,
+	TASK_ISOLATION_SIGNAL,
+	TASK_ISOLATION_NMI,
 	TASK_ISOLATION_FAULT,
 	TASK_ISOLATION_TRAP,
 	TASK_ISOLATION_VECTOR,
+	TASK_ISOLATION_MCE,
 	TASK_ISOLATION_IRQ,
 	TASK_ISOLATION_TIMER,
 	TASK_ISOLATION_IPI_FUNC,
 	TASK_ISOLATION_RESCHED,
 	TASK_ISOLATION_IRQ_WORK,
-	TASK_ISOLATION_NMI,
-	TASK_ISOLATION_MCE,
-	TASK_ISOLATION_SIGNAL,
 	TASK_ISOLATION_STOP,
 	TASK_ISOLATION_AFFINITY,
 	/*

@@ -299,7 +299,11 @@ TEST_F_TIMEOUT(race, grace_periods, ISO_TIMEOUT)
 	/* They are not all refused. How many are is a matter of the host. */
 	EXPECT_LE(LEAST, iso.sh->count);
 	EXPECT_EQ(0, grace->failed);
-	EXPECT_EQ(0, grace->by_rcu);
+	/*
+	 * A host may take the CPU away between the last check and user mode, for longer
+	 * than RCU lets a nohz_full CPU get there.
+	 */
+	EXPECT_LE(grace->by_rcu, 2);
 }
 
 #define ROUNDS		100
