@@ -41,7 +41,8 @@ help:
 	@echo '  boot       a root shell in the guest, with an isolation CPU;'
 	@echo '             RUN=program ARGS="..." runs a program of yours instead'
 	@echo '             and returns its exit status'
-	@echo '  series     write the mails to build/series, and prove them'
+	@echo '  series     write the mails to build/series, a set beside the other, and prove'
+	@echo '             them; SET=core only that one'
 	@echo '  apply      put the series on a tree of yours, of the same release: TREE=path'
 	@echo '  lint       style of the scripts, the diffs and the whole files'
 	@echo '  clean      remove objects, guests and logs; keep base and build/tree'
@@ -121,7 +122,7 @@ repeat: tree
 	@$(TI) repeat $(or $(TIMES),20) $(or $(LANES),$(ARCHS))
 
 series: tree
-	@$(TI) export
+	@$(TI) export $(if $(SET),--set $(SET))
 
 apply: base
 	@$(TI) apply '$(TREE)'

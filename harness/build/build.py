@@ -2,7 +2,7 @@
 """Build kernels, quietly and with progress.
 
 Variants: none (the feature on), debug, kasan, kcsan, off (the option off), base (the
-pristine base), bare (the series before it explains a loss: no record, no culprit). Each
+pristine base), bare (the series up to the set core: no exact cause, no culprit; x86_64). Each
 goes to build/obj/NAME, its log to build/logs/build-NAME.log. V=1 shows the commands. One
 build runs at a time. Names, times and hosts are fixed, so that equal sources give equal
 images.

@@ -3,10 +3,10 @@
 
 getppid(), an anonymous page fault, a context switch, and a wake-up on another CPU with all
 that this one does for it: for the base, the option off, the option on, and on with the
-series only up to where it explains a loss. Without an isolation CPU, and on a housekeeping
-and an isolation CPU, nothing being isolated. And the size of each vmlinux. Where the .conf
-of the architecture says BENCH_SENDERS, a sender's cost besides: a signal that interrupts 1
-to 12 CPUs of 16, whose threads are isolated or not.
+series only up to where it explains a loss, if the .conf of the architecture says HAS_BARE.
+Without an isolation CPU, and on a housekeeping and an isolation CPU, nothing being isolated.
+And the size of each vmlinux. Where the .conf says BENCH_SENDERS, a sender's cost besides: a
+signal that interrupts 1 to 12 CPUs of 16, whose threads are isolated or not.
 
 exit status: 0 within the bounds, 1 not: option off, and on without nohz_full, cost no more
 than the base; with it the option on at most 4 more, on isolation CPUs what the .conf says.
@@ -78,13 +78,15 @@ def judge(what, got):
     """What is too much, in words."""
     over = []
     for where, _, _ in WHERE:
-        bare, full = got[BARE, where][what], got["option on", where][what]
         # The key is off without nohz_full.
         explains = EXPLAINS.get(what, 0) if where != "no nohz_full" else 0
-        if full - bare > explains + NOISE[what](bare):
-            over.append(f"{what}, {where}: explaining losses takes {full - bare:+.1f}, at most {explains} more")
+        if (BARE, where) in got:
+            bare, full = got[BARE, where][what], got["option on", where][what]
+            if full - bare > explains + NOISE[what](bare):
+                over.append(f"{what}, {where}: explaining losses takes {full - bare:+.1f}, "
+                            f"at most {explains} more")
         for title in ("option off", BARE, "option on"):
-            if ("base", where) not in got:
+            if ("base", where) not in got or (title, where) not in got:
                 continue
             base, value = got["base", where][what], got[title, where][what]
             bound = BOUND.get(where, got["isolation"]) if title != "option off" else 0
@@ -132,8 +134,11 @@ def main():
     settings = arch.load(opt.isa)
     if "NO_BENCH" in settings:
         raise Error(settings["NO_BENCH"])
+    if opt.explains and "HAS_BARE" not in settings:
+        raise Error(f"{opt.isa} has no kernel without what explains a loss: see HAS_BARE in its .conf")
     skipped = 3 if opt.senders else 2 if opt.explains else 0
-    names = {title: opt.isa + end for title, end in KERNELS[skipped:]}
+    names = {title: opt.isa + end for title, end in KERNELS[skipped:]
+             if title != BARE or "HAS_BARE" in settings}
     if not opt.no_build and subprocess.run(paths.program("build", *names.values()), check=False).returncode:
         return 1
     over = [] if opt.senders else costs(opt.isa, names)

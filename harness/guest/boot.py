@@ -269,6 +269,9 @@ def main():
         say(f"boot: started anew, as the emulator had {fault}: see {base}.first.kernel.log")
     os.unlink(initrd)
     complained = splats(opt, kernel_log)
+    if wrong and guest.began and qemu.stale(kernel_log, mode):
+        qemu.started_anew(opt.log, qemu.STALE)
+        say(f"boot: {qemu.STALE}, see {kernel_log}")
     if wrong:
         say(f"boot: {wrong[1]}: the last it said, see {kernel_log}:")
         with open(kernel_log, encoding="utf-8", errors="replace") as f:

@@ -91,6 +91,23 @@ def fault(log, mode):
     return None
 
 
+# What boot says of a guest of which a vCPU executed code from before it was patched.
+STALE = "the emulator executed a breakpoint that memory does not have"
+
+
+def stale(log, mode):
+    """True if the kernel died of a breakpoint that was patched away before.
+
+    The kernel dumps the code around it from memory, where the breakpoint, 0xcc before the
+    marked byte, is gone. A vCPU that translates the code while another one writes to it
+    may keep what it has read for good. Where vCPUs take turns that can't be: then it is
+    the kernel, which has not waited for that CPU.
+    """
+    with open(log, encoding="utf-8", errors="replace") as f:
+        found = re.search(r"Oops: int3\b.*?\bCode: (?:[0-9a-f]{2} )*([0-9a-f]{2}) <", f.read(), re.S)
+    return mode == "multi" and bool(found) and found.group(1) != "cc"
+
+
 def started_anew(name, what):
     """Note a guest that was started a second time, for the programs that count them."""
     with open(os.path.join(paths.LOGS, "started-anew"), "a", encoding="utf-8") as f:

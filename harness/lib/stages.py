@@ -4,7 +4,8 @@
 A test that fails is run again alone, in a fresh guest; where a lane is one guest or a few, all
 of the lane. If it passes then, it is FLAKY: it does not fail the run, the logs of both are kept,
 and more than two of them do fail it. What the kernel complains of, and a guest that dies,
-is never let pass.
+is never let pass, unless it is the emulator of which the guest died, for which the lane is
+run anew, once, and that is counted.
 """
 
 import os
@@ -13,7 +14,7 @@ import shutil
 import subprocess
 import time
 
-from harness.lib import ktap, paths
+from harness.lib import ktap, paths, qemu
 
 LET_PASS = 2            # so many flaky tests in a run
 TICK = 0.02             # seconds, with room to spare
@@ -134,19 +135,25 @@ class Stages:
         if totals.failed:
             self.show(lines)
         again = []
-        if cmd[0] == "selftests":
+        stale = qemu.STALE in "\n".join(lines)
+        if totals.failed and stale:
+            again = [("", list(cmd))]
+        elif cmd[0] == "selftests":
             again = [(p, alone(list(cmd), p)) for p in programs(name, totals.failed)]
         elif cmd[0] in AS_A_WHOLE and totals.failed and COMPLAINT not in "\n".join(lines):
             again = [("", list(cmd))]
         first = self.keep(name, "first", since) if again else None
         for program, once_more in again:
-            self.again(name, program, once_more, totals, first)
+            self.again(name, program, once_more, totals, first, stale)
         self.note(totals)
         self.say(f"           {totals} ({self.clock()}, {log})")
         return totals
 
-    def again(self, name, program, cmd, totals, first):
-        """Run a program of a lane alone, or all of the lane, and correct its totals."""
+    def again(self, name, program, cmd, totals, first, stale=False):
+        """Run a program of a lane alone, or all of the lane, and correct its totals.
+
+        stale: it was the emulator that failed, and none of the tests.
+        """
         self.say(f"  AGAIN    {name}" + f": {program}, alone" * bool(program))
         since = time.time()
         lines, second = self.run_tap(name, cmd, os.path.join(paths.LOGS, f"check-{name}-again.log"))
@@ -159,7 +166,9 @@ class Stages:
             totals.passed += [p for p in second.passed if p not in totals.passed and p not in mine]
         if second.failed:
             self.show(lines)
-        if program:
+        if stale:
+            totals.passed += [p for p in mine if p not in totals.passed]
+        elif program:
             self.flake(mine, first, logs)
         elif mine:
             # One accident, however many results it took.

@@ -10,7 +10,7 @@ import re
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SYSFS = "Documentation/ABI/testing/sysfs-devices-system-cpu.patch"
+SYSFS = "Documentation/ABI/testing/sysfs-devices-system-cpu.counters.patch"
 UAPI = "include/uapi/linux/task_isolation.h"
 
 

@@ -54,6 +54,20 @@ class Emulator(unittest.TestCase):
         self.assertIn("patched", self.fault(log, "multi"))
         self.assertIsNone(self.fault(log, "single"))
 
+    def stale(self, code, mode="multi"):
+        """stale() of a log with that code."""
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8") as log:
+            log.write(f"[   99.1] Oops: int3: 0000 [#1] SMP\n[   99.1] RIP: 0010:f+0x1/0x2\n"
+                      f"[   99.1] Code: {code}\n")
+            log.flush()
+            return qemu.stale(log.name, mode)
+
+    def test_breakpoint_that_memory_does_not_have(self):
+        self.assertTrue(self.stale("66 90 0f 1f <44> 00 00"))
+        self.assertFalse(self.stale("66 90 0f cc <44> 00 00"))
+        self.assertFalse(self.stale("66 90 0f 1f <44> 00 00", "single"))
+        self.assertFalse(self.stale("Bad RIP value."))
+
     def test_clock(self):
         self.assertIn("clock", self.fault("[    0.0] tsc: Unable to calibrate against PIT\n", "single"))
 

@@ -7,7 +7,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from harness.lib import arch, cli, conf, lanes, paths, stages
+from harness.lib import arch, cli, conf, lanes, paths, qemu, stages
 
 # A tester that fails as long as there is no file, and leaves one.
 ONCE = """#!/bin/sh
@@ -127,6 +127,15 @@ class Again(Fake):
         self.run_of.tap("x86_64", "selftests", "x86_64")
         self.assertEqual(len(self.args()), 1)
         self.assertEqual(self.counts(), (0, 1, 0, 0))
+
+    def test_the_emulator_failed(self):
+        splat = "echo 1..1; echo 'not ok 1 selftests-x86_64: boot, run and no splat'; " \
+            f"echo 'boot: {qemu.STALE}, see log'"
+        ok = "echo '1..2'; echo 'ok 1 selftests-x86_64: boot, run and no splat'; echo 'ok 2 loss_test: a'"
+        self.program("selftests", f"if {FIRST_RUN}; then {splat}; else {ok}; fi")
+        self.run_of.tap("x86_64", "selftests", "x86_64")
+        self.assertEqual(self.args(), ["x86_64", "x86_64"])
+        self.assertEqual(self.counts(), (2, 0, 0, 0))
 
     def test_a_test_beside_a_splat_is_not_run_again(self):
         splat = BAD.replace("1..2", "1..3").replace(
