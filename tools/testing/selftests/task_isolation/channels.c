@@ -8,8 +8,8 @@
 
 /* Of enum task_isolation_cause, in its order */
 const char * const iso_causes[ISO_NR_CAUSES] = {
-	"unknown", "syscall", "page_fault", "trap", "vector", "irq", "timer", "ipi_func",
-	"reschedule", "irq_work", "nmi", "mce", "signal", "stop", "affinity",
+	"unknown", "syscall", "signal", "nmi", "page_fault", "trap", "vector", "mce", "irq",
+	"timer", "ipi_func", "reschedule", "irq_work", "stop", "affinity",
 };
 
 bool iso_has_trace, iso_has_counters;
@@ -449,9 +449,9 @@ void iso_record_of_last(struct task_isolation_record *rec)
 void iso_describe(const struct task_isolation_record *rec, char *text, size_t size)
 {
 	static const char * const words[ISO_NR_CAUSES] = {
-		"unknown", "syscall", "page fault at", "trap", "vector", "irq",
-		"local timer interrupt", "IPI function", "reschedule IPI", "irq_work", "NMI",
-		"machine check", "signal", "stop", "affinity change",
+		"unknown", "syscall", "signal", "NMI", "page fault at", "trap", "vector",
+		"machine check", "irq", "local timer interrupt", "IPI function", "reschedule IPI",
+		"irq_work", "stop", "affinity change",
 	};
 	unsigned long long number = rec->number;
 	const char *what = rec->what[0] ? rec->what : "?";
