@@ -131,10 +131,11 @@ static unsigned int suspects(const struct task_isolation_record *rec)
 	case TASK_ISOLATION_IRQ_WORK:
 		/*
 		 * A second task on the CPU restarts the tick. Without TTWU_QUEUE,
-		 * as on PREEMPT_RT, whoever makes it runnable there sends that
-		 * first: by a wake-up, or by moving the victim itself.
+		 * as on PREEMPT_RT, whoever wakes it up sends that first. A move
+		 * does not: the stopper needs no tick, and the last check refuses
+		 * a victim that has come to another task.
 		 */
-		return strcmp(rec->what, "nohz_full_kick_func") ? 0 : 1U << WAKER | 1U << MOVER;
+		return strcmp(rec->what, "nohz_full_kick_func") ? 0 : 1U << WAKER;
 	case TASK_ISOLATION_RESCHED:
 		return 1U << WAKER | 1U << SIGNALLER | 1U << MOVER;
 	case TASK_ISOLATION_SIGNAL:
