@@ -23,7 +23,7 @@
  */
 #include <linux/membarrier.h>
 
-#include "lib.h"
+#include "common.h"
 
 #define RACES		5000
 #define SECONDS		15
@@ -131,10 +131,11 @@ static unsigned int suspects(const struct task_isolation_record *rec)
 	case TASK_ISOLATION_IRQ_WORK:
 		/*
 		 * A second task on the CPU restarts the tick. Without TTWU_QUEUE,
-		 * as on PREEMPT_RT, whoever makes it runnable sends that first:
-		 * also whoever moves the victim, as the stopper does that.
+		 * as on PREEMPT_RT, whoever wakes it up sends that first. A move
+		 * does not: the stopper needs no tick, and the last check refuses
+		 * a victim that has come to another task.
 		 */
-		return strcmp(rec->what, "nohz_full_kick_func") ? 0 : 1U << WAKER | 1U << MOVER;
+		return strcmp(rec->what, "nohz_full_kick_func") ? 0 : 1U << WAKER;
 	case TASK_ISOLATION_RESCHED:
 		return 1U << WAKER | 1U << SIGNALLER | 1U << MOVER;
 	case TASK_ISOLATION_SIGNAL:
@@ -492,7 +493,7 @@ static void print_hits(void)
 		       refused_by(TASK_ISOLATION_BLOCKER_TASK),
 		       refused_by(TASK_ISOLATION_BLOCKER_RESCHED),
 		       refused_by(TASK_ISOLATION_BLOCKER_SIGNAL),
-		       refused_by(TASK_ISOLATION_BLOCKERS_FINAL));
+		       refused_by(TASK_ISOLATION_BLOCKER_EINVAL));
 	ksft_print_msg("lost, and how often of that within %d us:\n", NEAR_NS / 1000);
 	for (i = 0; i < ARRAY_SIZE(shown); i++)
 		ksft_print_msg("%s %lu, %lu\n", shown[i].name, s->cause[shown[i].cause],
