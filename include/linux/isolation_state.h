@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Task isolation: what the hooks test first, and which CPUs can be isolated. Interrupt
- * drivers and the scheduler include this: no scheduler headers here.
+ * drivers and the scheduler include this: the hooks are elsewhere.
  */
 #ifndef _LINUX_ISOLATION_STATE_H
 #define _LINUX_ISOLATION_STATE_H
 
 #include <linux/compiler.h>
 #include <linux/jump_label.h>
+#include <linux/percpu.h>
 #include <linux/thread_info.h>
-
-#include <asm/percpu.h>
 
 #ifdef CONFIG_TASK_ISOLATION
 
