@@ -154,8 +154,9 @@ void task_isolation_record_begin(void)
 
 	atomic64_inc(&stats->entered);
 	WRITE_ONCE(stats->tid, task_pid_nr(current));
-	stats->start = current->start_boottime;
-	atomic64_set(&stats->since, history->entered);
+	WRITE_ONCE(stats->start, current->start_boottime);
+	/* Pairs with the acquire in pid_show(): the thread of this time */
+	atomic64_set_release(&stats->since, history->entered);
 }
 
 /**

@@ -64,7 +64,8 @@ static ssize_t pid_show(struct device *dev, struct device_attribute *attr, char 
 	struct task_isolation_who who = { };
 	pid_t pid, tid = 0;
 
-	if (atomic64_read(&stats->since)) {
+	/* Pairs with the release in task_isolation_record_begin(). */
+	if (atomic64_read_acquire(&stats->since)) {
 		who.pid = READ_ONCE(stats->tid);
 		who.tid = who.pid;
 		who.start = READ_ONCE(stats->start);
@@ -119,7 +120,7 @@ static ssize_t last_show(struct device *dev, struct device_attribute *attr, char
 		comm = "";
 	return sysfs_emit(buf,
 			  "cause=%s\n"
-			  "number=%llu\n"
+			  "number=%lld\n"
 			  "what=%s\n"
 			  "lost_ns=%llu\n"
 			  "culprit_cpu=%d\n"
