@@ -23,7 +23,7 @@
  */
 #include <linux/membarrier.h>
 
-#include "common.h"
+#include "lib.h"
 
 #define RACES		5000
 #define SECONDS		15
@@ -493,7 +493,7 @@ static void print_hits(void)
 		       refused_by(TASK_ISOLATION_BLOCKER_TASK),
 		       refused_by(TASK_ISOLATION_BLOCKER_RESCHED),
 		       refused_by(TASK_ISOLATION_BLOCKER_SIGNAL),
-		       refused_by(TASK_ISOLATION_BLOCKER_EINVAL));
+		       refused_by(TASK_ISOLATION_BLOCKERS_FINAL));
 	ksft_print_msg("lost, and how often of that within %d us:\n", NEAR_NS / 1000);
 	for (i = 0; i < ARRAY_SIZE(shown); i++)
 		ksft_print_msg("%s %lu, %lu\n", shown[i].name, s->cause[shown[i].cause],
