@@ -9,7 +9,7 @@ import subprocess
 from harness.lib import arch, paths
 from harness.lib.cli import Error
 
-# What is the emulator's, before the first test: (pattern, in which mode, what it is).
+# What can only be the emulator's, before user space: (pattern, in which mode, what it is).
 FAULTS = (
     # A vCPU executes what another one has patched as it was before. Where vCPUs take
     # turns that can't be, and it is the kernel's.
@@ -18,11 +18,6 @@ FAULTS = (
     # something else to do in between.
     (re.compile(r"\btsc: Unable to calibrate against PIT\b|\bcould not calculate TSC khz\b"),
      "any", "a clock that could not be calibrated"),
-    # A vCPU sleeps for seconds with an armed timer. Nobody is isolated by then, and what the
-    # kernel does to timers it does for isolated threads. Seen once, so it is not proved: a
-    # kernel that is the cause does it again, and then it fails.
-    (re.compile(r"rcu: \w+ kthread timer wakeup didn't happen for \d+ jiffies"),
-     "multi", "a timer that never fired"),
 )
 
 

@@ -71,12 +71,6 @@ class Emulator(unittest.TestCase):
     def test_clock(self):
         self.assertIn("clock", self.fault("[    0.0] tsc: Unable to calibrate against PIT\n", "single"))
 
-    def test_timer(self):
-        log = "[   23.1] rcu: rcu_preempt kthread timer wakeup didn't happen for 5263 jiffies! g-1151\n"
-        self.assertIn("timer", self.fault(log, "multi"))
-        self.assertIsNone(self.fault(log, "single"))
-        self.assertIsNone(self.fault("[   23.1] rcu: INFO: rcu_preempt detected stalls\n", "multi"))
-
     def test_anything_else_is_the_kernels(self):
         for text in ("", "BUG: unable to handle page fault", "Oops: general protection fault",
                      "Kernel panic - not syncing: No working init found"):
